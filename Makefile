@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Two commands matter: `make demo` shows the main job, `make test` proves it.
+# Both install the Debian packages they need by name and say what they do.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+TOOLS := ovs-dpctl psample-listen tc-sample dplab dpscope-selftests
+GOLANGCI_LINT := v2.15.0
+PREFIX ?= /usr/local
+BIN := $(CURDIR)/bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+# What the lab needs to build kernel modules, and its guests to run them.
+BUILD_DEPS := flex bison bc libelf-dev kmod xz-utils
+GUEST_DEPS := iproute2 iputils-ping kmod
+CHECK_DEPS := perl
+
+GO ?= go
+# Static binaries: they run in guests and on hosts of any libc.
+GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X github.com/dpscope/dpscope/cmd/internal/cli.version=$(VERSION)'
+
+say = @printf '\n==> %s\n' $(1)
+
+.PHONY: help demo test test-long check build kmod kmod-check lab bench fmt lint clean install deps go-version
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+go-version:
+	@command -v $(GO) >/dev/null || { echo "make: Go 1.26 or later is needed (README.md says how to get it on Debian 12)" >&2; exit 1; }
+
+deps:
+	@.ci/deps $(sort $(BUILD_DEPS) $(GUEST_DEPS) $(CHECK_DEPS))
+
+build: go-version ## build the tools into bin/
+	@mkdir -p $(BIN)
+	@$(GOBUILD) -o $(BIN)/ $(addprefix ./cmd/,$(TOOLS))
+
+lab: deps build ## build the lab's kernels (cached; the first time takes minutes)
+	@$(BIN)/dplab build 6.1 6.1-dpscope
+
+kmod: deps build ## build our kernel modules for the lab's kernel
+	@$(BIN)/dplab build 6.1-dpscope
+
+demo: deps ## show real samples, with cookies, from a patched 6.1 kernel
+	@echo '==> building dplab, then the other tools and the lab kernel side by side'
+	@$(MAKE) --no-print-directory go-version
+	@mkdir -p $(BIN)
+	@$(GOBUILD) -o $(BIN)/ ./cmd/dplab
+	@$(MAKE) --no-print-directory -j2 build demo-kernel
+	@$(BIN)/dplab run --kernel 6.1-dpscope -- bash selftests/demo.sh
+
+.PHONY: demo-kernel
+demo-kernel:
+	@$(BIN)/dplab build 6.1-dpscope
+
+check: go-version fmt-check lint ## vet, linters, unit tests with -race, fuzz seeds: no root, no lab
+	@.ci/hygiene
+	@$(GO) vet ./...
+	@$(GO) test -race ./...
+
+.PHONY: fmt-check
+fmt-check:
+	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "not gofmt-ed (make fmt):"; echo "$$out"; exit 1; } >&2
+
+fmt: ## format the Go code
+	@gofmt -w .
+
+$(BIN)/tools/golangci-lint-$(GOLANGCI_LINT):
+	@echo "==> building golangci-lint $(GOLANGCI_LINT) (once)"
+	@mkdir -p $(BIN)/tools
+	@GOBIN=$(BIN)/tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	@mv $(BIN)/tools/golangci-lint $@
+
+lint: go-version $(BIN)/tools/golangci-lint-$(GOLANGCI_LINT) ## run golangci-lint, with the dependency-direction rules
+	@$(BIN)/tools/golangci-lint-$(GOLANGCI_LINT) run ./...
+
+test: ## everything, with seeded samples of the long suites
+	@.ci/test
+
+test-long: ## everything, with the full counts
+	@.ci/test --long
+
+kmod-check: kmod ## git am, checkpatch, W=1, each patch alone, uapi headers
+	@.ci/kmod-check
+
+bench: ## benchmarks of the hot paths
+	@$(GO) test -run '^$$' -bench . -benchmem ./psample/... ./ovs/odp/... ./internal/pktsum/...
+
+install: build ## install the tools under PREFIX (default /usr/local)
+	@install -d $(DESTDIR)$(PREFIX)/bin
+	@install -m 755 $(addprefix $(BIN)/,$(TOOLS)) $(DESTDIR)$(PREFIX)/bin/
+
+clean: ## remove what was built here (the lab's cache: dplab clean)
+	@rm -rf $(BIN) dist

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dpscope/dpscope/nl"
+)
+
+// tool is a command tree whose "do" ends with err.
+func tool(err error) *cobra.Command {
+	root := &cobra.Command{Use: "tool"}
+	do := &cobra.Command{Use: "do", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		fmt.Fprintln(cmd.OutOrStdout(), "data")
+		return err
+	}}
+	do.Flags().Int("number", 0, "a number")
+	root.AddCommand(do)
+	return root
+}
+
+func TestRunStatusAndStreams(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		args   string
+		err    error
+		status int
+		stderr string // substring; "" = nothing at all
+	}{
+		{name: "success", args: "do"},
+		{name: "failure", args: "do", err: errors.New("no luck"), status: ExitFailed, stderr: "tool: no luck\n"},
+		{name: "two lines become one", args: "do", err: errors.New("no\nluck"), status: ExitFailed, stderr: "tool: no luck\n"},
+		{name: "unsupported", args: "do", err: fmt.Errorf("x: %w", &nl.UnsupportedError{Feature: "f"}), status: ExitUnsupported, stderr: "f: not supported"},
+		{name: "usage found late", args: "do", err: Usagef("bad rate"), status: ExitUsage, stderr: "tool: bad rate\n"},
+		{name: "quiet status", args: "do", err: Exit(ExitInconclusive), status: ExitInconclusive},
+		{name: "reader went away", args: "do", err: fmt.Errorf("write: %w", syscall.EPIPE)},
+		{name: "unknown command", args: "dance", status: ExitUsage, stderr: `unknown command "dance"`},
+		{name: "no command", args: "", status: ExitUsage, stderr: "a command is missing (see: tool --help)"},
+		{name: "unknown flag", args: "do --loud", status: ExitUsage, stderr: "unknown flag: --loud (see: tool do --help)"},
+		{name: "flag value", args: "do --number x", status: ExitUsage, stderr: `invalid argument "x"`},
+		{name: "stray argument", args: "do it", status: ExitUsage, stderr: "see: tool do --help"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			got := Run(context.Background(), tool(tt.err), strings.Fields(tt.args), Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+			if got != tt.status {
+				t.Errorf("status %d, want %d", got, tt.status)
+			}
+			if e := errs.String(); !strings.Contains(e, tt.stderr) || (tt.stderr == "") != (e == "") || strings.Count(e, "\n") > 1 {
+				t.Errorf("stderr %q, want one line with %q", e, tt.stderr)
+			}
+			if tt.args == "do" && out.String() != "data\n" {
+				t.Errorf("stdout %q: what was printed before the end must come out", out.String())
+			}
+			if tt.args != "do" && out.Len() > 0 {
+				t.Errorf("stdout carries %q: data only belongs there", out.String())
+			}
+		})
+	}
+}
+
+type closedPipe struct{}
+
+func (closedPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestRunReportsWhatStdoutDid(t *testing.T) {
+	var errs bytes.Buffer
+	if got := Run(context.Background(), tool(nil), []string{"do"}, Streams{Out: closedPipe{}, Err: &errs}); got != ExitOK || errs.Len() > 0 {
+		t.Errorf("closed pipe: status %d, stderr %q", got, errs.String())
+	}
+	if got := Run(context.Background(), tool(nil), []string{"do"}, Streams{Out: fullDisk{}, Err: &errs}); got != ExitFailed || !strings.Contains(errs.String(), "no space left") {
+		t.Errorf("full disk: status %d, stderr %q", got, errs.String())
+	}
+}
+
+func TestVersionFlag(t *testing.T) {
+	var out, errs bytes.Buffer
+	root := &cobra.Command{Use: "tool", RunE: func(*cobra.Command, []string) error { return errors.New("ran") }}
+	if got := Run(context.Background(), root, []string{"--version"}, Streams{Out: &out, Err: &errs}); got != ExitOK || !strings.HasPrefix(out.String(), "tool ") {
+		t.Errorf("status %d, stdout %q, stderr %q", got, out.String(), errs.String())
+	}
+}
+
+func TestPrintList(t *testing.T) {
+	var out bytes.Buffer
+	if err := PrintList[int](&out, "numbers/1", nil, false); err != nil || out.String() != `{"schema":"numbers/1","items":[]}`+"\n" {
+		t.Errorf("nil list: %q, %v", out.String(), err)
+	}
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/mdlayher/netlink"
+)
+
+// Request is one netlink request and what an error about it should say.
+type Request struct {
+	Op     string // operation for error texts: "add flow"
+	Object string // object for error texts: "datapath dp0"
+
+	Type  uint16              // nlmsghdr type: rtnetlink message or genl family id
+	Flags netlink.HeaderFlags // Request (and Dump for dumps) are added
+	Data  []byte              // fixed headers and attributes, as on the wire
+
+	// AttrsAt is where attributes start in Data (after genlmsghdr, ovs_header,
+	// tcmsg ...); Spec names them, so that extended-ack offsets become paths.
+	AttrsAt int
+	Spec    *AttrSpec
+}
+
+// Conn is a netlink request socket in one network namespace. Calls are
+// serialised: replies to two requests never mix. A Conn that failed in the
+// middle of an exchange reconnects before the next one, so a stale reply is
+// never taken for a fresh one.
+type Conn struct {
+	family int
+	ns     *NetNS
+
+	mu    sync.Mutex
+	c     *netlink.Conn
+	stale bool
+}
+
+// Dial opens a netlink socket of the given family (NETLINK_ROUTE,
+// NETLINK_GENERIC ...) in ns; nil means the current network namespace. ns must
+// stay open as long as the Conn is used.
+func Dial(family int, ns *NetNS) (*Conn, error) {
+	c := &Conn{family: family, ns: ns}
+	if err := c.connect(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Conn) connect() error {
+	nc, err := DialRaw(c.family, c.ns)
+	if err != nil {
+		return err
+	}
+	c.c, c.stale = nc, false
+	return nil
+}
+
+// DialRaw opens a plain netlink socket with extended acknowledgements on, in
+// ns. It is for sockets that need what Conn does not offer: multicast
+// listeners, upcall sockets, go-tc.
+func DialRaw(family int, ns *NetNS) (*netlink.Conn, error) {
+	nc, err := netlink.Dial(family, &netlink.Config{NetNS: ns.FD()})
+	if err != nil {
+		return nil, &Error{Op: "open netlink socket", Object: ns.String(), Err: errnoOf(err)}
+	}
+	// Best effort: a kernel before 4.12 has no extended acks, and everything
+	// but the texts still works there.
+	_ = nc.SetOption(netlink.ExtendedAcknowledge, true)
+	return nc, nil
+}
+
+// Close closes the socket; a call in progress ends with an error.
+func (c *Conn) Close() error { return c.c.Close() }
+
+// Execute sends one request and returns the kernel's replies. Acknowledge is
+// added to the flags, so that a request without a reply still reports success.
+func (c *Conn) Execute(ctx context.Context, r Request) ([]netlink.Message, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []netlink.Message
+	err := c.exchange(ctx, r, func() error {
+		var err error
+		out, err = c.c.Execute(r.message(netlink.Acknowledge))
+		return err
+	})
+	return out, err
+}
+
+// Dump sends a dump request and yields message by message, so that a table of
+// any size passes in bounded memory. An interrupted dump
+// (ErrDumpInterrupted) is reported once, after the last message.
+func (c *Conn) Dump(ctx context.Context, r Request) iter.Seq2[netlink.Message, error] {
+	return func(yield func(netlink.Message, error) bool) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		interrupted, stopped := false, false
+		err := c.exchange(ctx, r, func() error {
+			req, err := c.c.Send(r.message(netlink.Dump))
+			if err != nil {
+				return err
+			}
+			for m, err := range c.c.ReceiveIter() {
+				switch {
+				case err != nil:
+					return err
+				case m.Header.Sequence != req.Header.Sequence:
+					return fmt.Errorf("reply carries sequence %d, expected %d", m.Header.Sequence, req.Header.Sequence)
+				}
+				interrupted = interrupted || m.Header.Flags&netlink.DumpInterrupted != 0
+				if !yield(m, nil) {
+					// What is left of the dump stays in the socket.
+					stopped, c.stale = true, true
+					return nil
+				}
+			}
+			return nil
+		})
+		switch {
+		case stopped:
+		case err != nil:
+			yield(netlink.Message{}, err)
+		case interrupted:
+			yield(netlink.Message{}, &Error{Op: r.Op, Object: r.Object, Err: ErrDumpInterrupted})
+		}
+	}
+}
+
+// dumpTries is how often DumpAll starts over before it reports that the table
+// never stood still.
+const dumpTries = 10
+
+// DumpAll collects a whole dump and starts over when it was interrupted. When
+// every try was, it returns the last result together with an error that
+// matches ErrDumpInterrupted.
+func (c *Conn) DumpAll(ctx context.Context, r Request) ([]netlink.Message, error) {
+	var (
+		all  []netlink.Message
+		last error
+	)
+	for range dumpTries {
+		all, last = nil, nil
+		for m, err := range c.Dump(ctx, r) {
+			if err != nil {
+				last = err
+				break
+			}
+			all = append(all, m)
+		}
+		if !errors.Is(last, ErrDumpInterrupted) {
+			break
+		}
+	}
+	return all, last
+}
+
+// exchange runs fn with the context bound to the socket's deadline. It must be
+// called with the lock held.
+func (c *Conn) exchange(ctx context.Context, r Request, fn func() error) error {
+	if err := ctx.Err(); err != nil {
+		return &Error{Op: r.Op, Object: r.Object, Err: err}
+	}
+	if c.stale {
+		_ = c.c.Close()
+		if err := c.connect(); err != nil {
+			return err
+		}
+	}
+	stop := context.AfterFunc(ctx, func() { _ = c.c.SetDeadline(time.Unix(1, 0)) })
+	err := fn()
+	if !stop() {
+		// The deadline may have been set after the last read: start afresh.
+		c.stale = true
+	}
+	if err == nil {
+		return nil
+	}
+	var op *netlink.OpError
+	if !errors.As(err, &op) || op.Sequence == 0 {
+		c.stale = true // not an answer to this request
+	}
+	if cerr := ctx.Err(); cerr != nil {
+		err = cerr
+	}
+	return r.wrap(err)
+}
+
+func (r Request) message(extra netlink.HeaderFlags) netlink.Message {
+	return netlink.Message{
+		Header: netlink.Header{Type: netlink.HeaderType(r.Type), Flags: netlink.Request | r.Flags | extra},
+		Data:   r.Data,
+	}
+}
+
+// nlmsgHeaderLen is sizeof(struct nlmsghdr): extended-ack offsets count from it.
+const nlmsgHeaderLen = 16
+
+func (r Request) wrap(err error) error {
+	e := &Error{Op: r.Op, Object: r.Object, Err: errnoOf(err)}
+	var op *netlink.OpError
+	if errors.As(err, &op) {
+		e.Msg = op.Message
+		if at := op.Offset - nlmsgHeaderLen - r.AttrsAt; op.Offset > 0 && at >= 0 && r.AttrsAt <= len(r.Data) {
+			e.Path = AttrPath(r.Data[r.AttrsAt:], at, r.Spec)
+		}
+	}
+	return e
+}
