@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -67,7 +68,11 @@ func (c *Conn) connect() error {
 func DialRaw(family int, ns *NetNS) (*netlink.Conn, error) {
 	nc, err := netlink.Dial(family, &netlink.Config{NetNS: ns.FD()})
 	if err != nil {
-		return nil, &Error{Op: "open netlink socket", Object: ns.String(), Err: errnoOf(err)}
+		e := &Error{Op: "open netlink socket", Object: ns.String(), Err: errnoOf(err)}
+		if ns != nil && errors.Is(e.Err, syscall.EPERM) {
+			e.Hint = "entering a network namespace needs CAP_SYS_ADMIN; run as root"
+		}
+		return nil, e
 	}
 	// Best effort: a kernel before 4.12 has no extended acks, and everything
 	// but the texts still works there.
@@ -78,18 +83,40 @@ func DialRaw(family int, ns *NetNS) (*netlink.Conn, error) {
 // Close closes the socket; a call in progress ends with an error.
 func (c *Conn) Close() error { return c.c.Close() }
 
-// Execute sends one request and returns the kernel's replies. Acknowledge is
-// added to the flags, so that a request without a reply still reports success.
+// Execute sends one request and returns the kernel's replies. An
+// acknowledgement is always asked for and read, so that a request without a
+// reply still reports success, and one with a reply leaves nothing behind in
+// the socket; it is not among the messages returned.
 func (c *Conn) Execute(ctx context.Context, r Request) ([]netlink.Message, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var out []netlink.Message
 	err := c.exchange(ctx, r, func() error {
-		var err error
-		out, err = c.c.Execute(r.message(netlink.Acknowledge))
-		return err
+		req, err := c.c.Send(r.message(netlink.Acknowledge))
+		if err != nil {
+			return err
+		}
+		// The kernel sends reply and acknowledgement as two datagrams.
+		for {
+			msgs, err := c.c.Receive()
+			if err != nil {
+				return err
+			}
+			for _, m := range msgs {
+				switch {
+				case m.Header.Sequence != req.Header.Sequence:
+					return fmt.Errorf("reply carries sequence %d, expected %d", m.Header.Sequence, req.Header.Sequence)
+				case m.Header.Type == netlink.Error:
+					return nil
+				}
+				out = append(out, m)
+			}
+		}
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // Dump sends a dump request and yields message by message, so that a table of

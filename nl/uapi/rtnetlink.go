@@ -12,6 +12,8 @@ const (
 	RTM_NEWTFILTER = 44
 	RTM_DELTFILTER = 45
 	RTM_GETTFILTER = 46
+	RTM_NEWCHAIN   = 100
+	RTM_GETCHAIN   = 102
 )
 
 // TCM_IFINDEX_MAGIC_BLOCK stands for the interface index in messages about a
