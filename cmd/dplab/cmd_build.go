@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dpscope/dpscope/cmd/internal/cli"
+	"github.com/dpscope/dpscope/selftests/lab"
+	"github.com/dpscope/dpscope/selftests/lab/build"
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
+)
+
+func buildCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "build [KERNEL...]",
+		Short: "build kernels, or bring them up to date",
+		Long: `build fetches the Debian packages of the named kernels, of all without a name,
+and builds what is to be built. Nothing is done twice: a kernel is built anew
+when a package version, a patch, the compiler or dplab's way of building has
+changed. It needs no root; the programs it takes are named when they are
+missing (exit status 3).`,
+		ValidArgsFunction: completeKernels,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := lab.Build(cmd.Context(), args, cmd.ErrOrStderr())
+			switch {
+			case err == nil:
+				return nil
+			case errors.Is(err, kernels.ErrUnknown):
+				return cli.Usagef("%w", err)
+			}
+			printDetails(cmd, err)
+			if errors.Is(err, build.ErrTools) {
+				return &cli.Error{Code: cli.ExitUnsupported, Err: err}
+			}
+			return err
+		},
+	}
+}
+
+// ensureBuilt builds a kernel if that is necessary.
+func ensureBuilt(cmd *cobra.Command, opt lab.Options) error {
+	if _, err := lab.Ready(cmd.Context(), opt.Kernel, opt.Log); err != nil {
+		return labFailed(cmd, err)
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dpscope/dpscope/cmd/internal/cli"
+	"github.com/dpscope/dpscope/selftests/lab"
+)
+
+func listCommand() *cobra.Command {
+	var asJSON, pretty bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "list the kernels there are and what is built",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			entries, err := lab.List()
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			if asJSON || pretty {
+				return cli.PrintList(out, lab.ListSchema, entries, pretty)
+			}
+			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "NAME\tVM\tVERSION\tSIZE\tSTATE\tFROM")
+			for _, e := range entries {
+				state := e.Reason
+				if e.Built {
+					state = "built"
+				}
+				version, size := "-", "-"
+				if e.Version != "" {
+					version, size = e.Version, fmt.Sprintf("%d MB", (e.Size+1<<19)>>20)
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, e.VM, version, size, state, e.Source)
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().BoolVarP(&asJSON, "json", "j", false, "print one JSON object")
+	cmd.Flags().BoolVarP(&pretty, "pretty", "p", false, "print JSON with line breaks (implies --json)")
+	return cmd
+}

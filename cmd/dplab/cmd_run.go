@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/dpscope/dpscope/cmd/internal/cli"
+)
+
+func runCommand() *cobra.Command {
+	var flags guestFlags
+	cmd := &cobra.Command{
+		Use:   "run [flags] [--] COMMAND [ARG...]",
+		Short: "run a command in a guest",
+		Long: `run boots a kernel and runs one command in it, as root of that guest.
+
+The command sees the host's files. What it changes is gone afterwards, except
+below the current directory, which is shared and writable (unless that is / or
+in /dev, /proc or /sys). /tmp, /run and /dev/shm are the guest's own and empty. Standard input, output and error are
+the command's; the directory of dplab comes first in its PATH. Of the
+environment it gets TERM, HOME, LANG and LC_*, TZ, the Go runtime's variables
+and DPSCOPE_*; --env adds more. DPLAB_KERNEL names the kernel.
+
+SIGINT, SIGTERM and SIGHUP go to the command; a second one ends the guest.
+
+Exit status: the command's; 128+N if signal N ended it; 124 after --timeout;
+125 if the lab failed; 126 if the command cannot be run; 127 if there is none
+of that name.`,
+		Example: `  dplab run -- uname -r
+  dplab run --kernel 6.1 --timeout 30s -- ip link
+  tar c . | dplab run -- tar t`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cli.Usagef("a command is missing (see: dplab run --help)")
+			}
+			return nil
+		},
+	}
+	flags.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		opt, err := flags.options(cmd)
+		if err != nil {
+			return err
+		}
+		opt.Argv = args
+		return boot(cmd, opt)
+	}
+	return cmd
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dpscope/dpscope/cmd/internal/cli"
+	"github.com/dpscope/dpscope/selftests/lab"
+	"github.com/dpscope/dpscope/selftests/lab/build"
+	"github.com/dpscope/dpscope/selftests/lab/guest"
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
+)
+
+// guestFlags are those of the commands that boot a guest.
+type guestFlags struct {
+	kernel  string
+	memory  memory
+	timeout time.Duration
+	env     []string
+	verbose bool
+}
+
+func (f *guestFlags) add(cmd *cobra.Command) {
+	f.memory = lab.DefaultMemory
+	fl := cmd.Flags()
+	fl.StringVar(&f.kernel, "kernel", kernels.Default, "kernel to boot (see: dplab list)")
+	fl.Var(&f.memory, "mem", "the guest's memory, in bytes or with M or G")
+	fl.DurationVar(&f.timeout, "timeout", 0, "end the command after this time, with status 124 (0: never)")
+	fl.StringArrayVarP(&f.env, "env", "e", nil, "pass `NAME[=VALUE]` to the command (repeatable)")
+	fl.BoolVarP(&f.verbose, "verbose", "v", false, "print the kernel's messages to stderr")
+	// The command's own flags are not ours.
+	fl.SetInterspersed(false)
+	_ = cmd.RegisterFlagCompletionFunc("kernel", completeKernels)
+}
+
+func completeKernels(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, k := range kernels.All() {
+		names = append(names, k.Name+"\t"+k.Summary)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// memory is a size on the command line.
+type memory int64
+
+func (m *memory) String() string { return fmt.Sprintf("%dM", int64(*m)>>20) }
+
+// Type names the kind of value in help texts.
+func (m *memory) Type() string { return "SIZE" }
+
+// Set reads bytes, or a number with K, M or G.
+func (m *memory) Set(text string) error {
+	number, shift := text, 0
+	if text != "" {
+		if i := strings.IndexByte("KMG", text[len(text)-1]&^0x20); i >= 0 {
+			number, shift = text[:len(text)-1], 10*(i+1)
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n <= 0 || n > (1<<40)>>shift {
+		return errors.New("want a number of bytes, or one with K, M or G")
+	}
+	if n <<= shift; n < guest.MinMemory {
+		return fmt.Errorf("a guest needs at least %d MB", guest.MinMemory>>20)
+	}
+	*m = memory(n)
+	return nil
+}
+
+// options checks the flags and turns them into options.
+func (f *guestFlags) options(cmd *cobra.Command) (lab.Options, error) {
+	if _, err := kernels.Find(f.kernel); err != nil {
+		return lab.Options{}, cli.Usagef("%w", err)
+	}
+	if f.timeout < 0 {
+		return lab.Options{}, cli.Usagef("flag --timeout: %v is negative", f.timeout)
+	}
+	opt := lab.Options{Kernel: f.kernel, Memory: int64(f.memory), Timeout: f.timeout, Log: cmd.ErrOrStderr()}
+	for _, e := range f.env {
+		name, _, given := strings.Cut(e, "=")
+		if name == "" {
+			return lab.Options{}, cli.Usagef("flag --env: %q names no variable", e)
+		}
+		if !given {
+			value, ok := os.LookupEnv(name)
+			if !ok {
+				continue
+			}
+			e = name + "=" + value
+		}
+		opt.Env = append(opt.Env, e)
+	}
+	if f.verbose {
+		opt.Console = cmd.ErrOrStderr()
+	}
+	return opt, nil
+}
+
+// boot runs the guest and turns its end into an exit status.
+func boot(cmd *cobra.Command, opt lab.Options) error {
+	img, err := lab.Ready(cmd.Context(), opt.Kernel, opt.Log)
+	if err != nil {
+		if cli.Interrupted(cmd.Context()) {
+			return &cli.Error{Code: guest.CodeSignal + int(syscall.SIGINT), Err: errors.New("interrupted while the kernel was being built")}
+		}
+		return labFailed(cmd, err)
+	}
+	// From here on signals are the command's: it may want to flush and sum up.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	opt.Signals = signals
+	if cli.Interrupted(cmd.Context()) {
+		return cli.Exit(guest.CodeSignal + int(syscall.SIGINT))
+	}
+	// Not the command's buffered output: bytes pass as they come.
+	opt.Stdin, opt.Stdout, opt.Stderr = os.Stdin, os.Stdout, os.Stderr
+	res, err := lab.RunImage(context.WithoutCancel(cmd.Context()), img, opt)
+	if err != nil {
+		return labFailed(cmd, err)
+	}
+	if res.Message != "" {
+		cli.Warnf(cmd, "%s", res.Message)
+	}
+	if res.Code != 0 {
+		return cli.Exit(res.Code)
+	}
+	return nil
+}
+
+// labFailed reports a failure that is not the command's.
+func labFailed(cmd *cobra.Command, err error) error {
+	printDetails(cmd, err)
+	return &cli.Error{Code: guest.CodeLab, Err: err}
+}
+
+// printDetails prints what an error carries beyond its one line.
+func printDetails(cmd *cobra.Command, err error) {
+	if boot, ok := errors.AsType[*guest.Error](err); ok {
+		for _, line := range boot.Console {
+			fmt.Fprintf(cmd.ErrOrStderr(), "console: %s\n", line)
+		}
+	}
+	if log, ok := errors.AsType[*build.LogError](err); ok {
+		for _, line := range log.Lines {
+			fmt.Fprintf(cmd.ErrOrStderr(), "log: %s\n", line)
+		}
+	}
+}

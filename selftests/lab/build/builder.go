@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package build
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/dpscope/dpscope/selftests/lab/apt"
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
+)
+
+// listAge is how old package lists may be before a build that was asked for
+// fetches them again.
+const listAge = 6 * time.Hour
+
+// Builder makes images.
+type Builder struct {
+	Cache *Cache
+	// Patches holds the patch set with its makefile (package kmod).
+	Patches fs.FS
+	// Log gets one line for each step.
+	Log io.Writer
+}
+
+func (b *Builder) say(format string, args ...any) {
+	if b.Log != nil {
+		fmt.Fprintf(b.Log, "lab: "+format+"\n", args...)
+	}
+}
+
+// step announces a piece of work and tells how long it took.
+func (b *Builder) step(what string, work func() error) error {
+	start := time.Now()
+	b.say("%s", what)
+	err := work()
+	if err == nil {
+		b.say("  done in %.1f s", time.Since(start).Seconds())
+	}
+	return err
+}
+
+// Ready gives an image to boot: the one there is, if its inputs have not
+// changed as far as can be told at once, or else a new one.
+func (b *Builder) Ready(ctx context.Context, k kernels.Kernel) (Image, error) {
+	img, err := b.Cache.Load(k.Name)
+	if err == nil && b.Stale(k, img) == "" {
+		return img, nil
+	}
+	return b.build(ctx, k, false)
+}
+
+// Build brings an image up to date, also with what the package sources offer.
+func (b *Builder) Build(ctx context.Context, k kernels.Kernel) (Image, error) {
+	return b.build(ctx, k, true)
+}
+
+func (b *Builder) build(ctx context.Context, k kernels.Kernel, asked bool) (Image, error) {
+	tools := fetchTools
+	if k.Source != "" {
+		tools = append(append([]tool(nil), tools...), moduleTools...)
+	}
+	if err := checkTools(tools); err != nil {
+		return Image{}, fmt.Errorf("build kernel %s: %w", k.Name, err)
+	}
+	l, err := lock(ctx, filepath.Join(b.Cache.Root, "lock"), func() { b.say("waiting for another build to end") })
+	if err != nil {
+		return Image{}, fmt.Errorf("build kernel %s: %w", k.Name, err)
+	}
+	defer l.Close()
+
+	old, err := b.Cache.Load(k.Name)
+	have := err == nil
+	switch {
+	case have && !asked && b.Stale(k, old) == "":
+		// The other build made it.
+		return old, nil
+	case have && b.Stale(k, old) != "":
+		b.say("kernel %s is built anew: %s", k.Name, b.Stale(k, old))
+	case !have && !asked:
+		b.say("kernel %s is not built yet; this takes a while once", k.Name)
+	}
+	start := time.Now()
+	w := &work{Builder: b, ctx: ctx, k: k}
+	img, err := w.make(asked)
+	if err != nil {
+		return Image{}, fmt.Errorf("build kernel %s: %w", k.Name, err)
+	}
+	if have && old.Dir == img.Dir {
+		b.say("kernel %s is up to date (%s)", k.Name, img.Origin)
+		return img, nil
+	}
+	b.say("kernel %s is ready after %.0f s (%s)", k.Name, time.Since(start).Seconds(), img.Origin)
+	b.collect()
+	return img, nil
+}
+
+// work is one build.
+type work struct {
+	*Builder
+	ctx context.Context
+	k   kernels.Kernel
+	apt *apt.State
+}
+
+// make runs the stages. Each is skipped when its directory is there.
+func (w *work) make(asked bool) (Image, error) {
+	var err error
+	if w.apt, err = apt.Open(filepath.Join(w.Cache.Root, "apt")); err != nil {
+		return Image{}, err
+	}
+	if !w.packagesKnown() || asked && w.apt.Age() > listAge {
+		err := w.step("fetching package lists", func() error { return w.apt.Update(w.ctx) })
+		if err != nil && (!w.packagesKnown() || w.ctx.Err() != nil) {
+			return Image{}, err
+		}
+		if err != nil {
+			w.say("  going on with the lists of %s ago: %v", w.apt.Age().Round(time.Minute), err)
+		}
+	}
+	in := Inputs{Recipe: recipe, Kernel: w.k.Name}
+	if in.UML, err = w.umlVersion(); err != nil {
+		return Image{}, err
+	}
+	uml, err := w.umlStage(in.UML)
+	if err != nil {
+		return Image{}, err
+	}
+	var compiler fileID
+	if w.k.Source != "" {
+		if in.Source, err = w.sourceVersion(uml.release); err != nil {
+			return Image{}, err
+		}
+		if in.Patches, err = hashPatches(w.Patches, w.k.Patches); err != nil {
+			return Image{}, err
+		}
+		gcc, err := findTool("gcc")
+		if err != nil {
+			return Image{}, err
+		}
+		if in.Compiler, err = compilerVersion(gcc); err != nil {
+			return Image{}, err
+		}
+		compiler = identify(gcc)
+	}
+	dir := filepath.Join(w.Cache.Root, "images", w.k.Name+"-"+in.key())
+	if !complete(dir) {
+		if err := w.imageStage(dir, in, uml); err != nil {
+			return Image{}, err
+		}
+	}
+	img := Image{
+		Name: w.k.Name, Dir: dir, Release: uml.release,
+		Linux:   filepath.Join(dir, "linux.uml"),
+		Modules: filepath.Join(dir, "lib", "modules", uml.release),
+		Origin:  w.origin(in), Size: treeSize(dir), Built: time.Now().UTC().Truncate(time.Second),
+		Inputs: in, Compiler: compiler,
+	}
+	img.LinuxID = identify(img.Linux)
+	if old, err := w.Cache.Load(w.k.Name); err == nil && old.Dir == dir {
+		img.Built = old.Built
+	}
+	return img, w.Cache.save(img)
+}
+
+// packagesKnown tells whether the lists at hand can lead to the kernel.
+func (w *work) packagesKnown() bool {
+	for _, pkg := range []string{w.k.Package, w.k.Source} {
+		if pkg == "" {
+			continue
+		}
+		if v, err := w.apt.Versions(w.ctx, pkg); err != nil || len(v) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *work) origin(in Inputs) string {
+	text := w.k.Package + " " + in.UML
+	if in.Source != "" {
+		text += fmt.Sprintf(", %s %s, %d patches", w.k.Source, in.Source, countPatches(w.Patches, w.k.Patches))
+	}
+	return text
+}
+
+// stageDir makes a directory by fill, unless it is complete already.
+func stageDir(dir string, fill func() error) error {
+	if complete(dir) {
+		return nil
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("clean cache: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("fill cache: %w", err)
+	}
+	if err := fill(); err != nil {
+		// Broken pieces are of no use and can be large.
+		_ = os.RemoveAll(dir)
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, completeName), nil, 0o644); err != nil {
+		return fmt.Errorf("fill cache: %w", err)
+	}
+	return nil
+}
+
+// fetch downloads a package, hands it to use and removes it.
+func (w *work) fetch(pkg, version, dir string, use func(deb string) error) error {
+	size, err := w.apt.Size(w.ctx, pkg, version)
+	if err != nil {
+		return err
+	}
+	var deb string
+	err = w.step(fmt.Sprintf("downloading %s %s (%d MB)", pkg, version, (size+500_000)/1_000_000), func() error {
+		deb, err = w.apt.Download(w.ctx, pkg, version, dir)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(deb) }()
+	return w.step("unpacking "+pkg+" "+version, func() error { return use(deb) })
+}

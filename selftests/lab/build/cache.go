@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+// Package build makes the lab's kernels from Debian packages and keeps them in
+// the user's cache directory:
+//
+//	apt/                 private package lists (see package apt)
+//	stages/<what>-<key>/ packages, sources and build directories
+//	images/<name>-<key>/ what a guest boots: linux.uml and lib/modules
+//	images/<name>.json   which of them is current, and what it was made from
+//	logs/, slots/, lock
+//
+// A directory counts only once the file "complete" is in it, so that a build
+// that was cut off is done again and never used.
+package build
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
+)
+
+// Cache is the directory everything is kept in.
+type Cache struct {
+	Root string
+}
+
+// DefaultCache is dpscope/lab below the user's cache directory.
+func DefaultCache() (*Cache, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return nil, fmt.Errorf("find cache directory: %w (set HOME or XDG_CACHE_HOME)", err)
+	}
+	return &Cache{Root: filepath.Join(dir, "dpscope", "lab")}, nil
+}
+
+// SlotDir is where guests keep their processor locks.
+func (c *Cache) SlotDir() string { return filepath.Join(c.Root, "slots") }
+
+func (c *Cache) stage(what, key string) string {
+	return filepath.Join(c.Root, "stages", what+"-"+key)
+}
+
+func (c *Cache) manifest(name string) string {
+	return filepath.Join(c.Root, "images", name+".json")
+}
+
+func (c *Cache) sourceStage(version string) string {
+	return c.stage("source", fmt.Sprintf("%s-%d", version, recipe))
+}
+
+// sourceDir is the source tree in its stage.
+const sourceDir = "linux"
+
+// ModuleDirs gives the kernel's source (what building modules takes of it) and
+// the build directory configured as the kernel was: KDIR for more modules.
+// Both are empty for a kernel that was not built from source.
+func (c *Cache) ModuleDirs(img Image) (src, kdir string) {
+	if img.Inputs.Source == "" {
+		return "", ""
+	}
+	stage, kdir := c.sourceStage(img.Inputs.Source), c.stage("prepared", img.Inputs.prepared().key())
+	if !complete(stage) || !complete(kdir) {
+		return "", ""
+	}
+	return filepath.Join(stage, sourceDir), kdir
+}
+
+const completeName = "complete"
+
+func complete(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, completeName))
+	return err == nil
+}
+
+// Image is a kernel ready to boot.
+type Image struct {
+	Name string `json:"name"`
+	// Dir holds the image and its lock.
+	Dir string `json:"dir"`
+	// Linux, Modules and Release are what guest.Options wants.
+	Linux   string `json:"linux"`
+	Modules string `json:"modules"`
+	Release string `json:"release"`
+	// Origin tells in words what the image was made from.
+	Origin string    `json:"origin"`
+	Size   int64     `json:"size_bytes"`
+	Built  time.Time `json:"built"`
+	Inputs Inputs    `json:"inputs"`
+	// Compiler is the file behind Inputs.Compiler, to see a change without
+	// running it.
+	Compiler fileID `json:"compiler,omitzero"`
+	// LinuxID tells whether the kernel is still the file that was built.
+	LinuxID fileID `json:"linux_id"`
+}
+
+// fileID recognises a file without reading it.
+type fileID struct {
+	Path  string    `json:"path"`
+	Size  int64     `json:"size"`
+	MTime time.Time `json:"mtime"`
+}
+
+func identify(path string) fileID {
+	st, err := os.Stat(path)
+	if err != nil {
+		return fileID{}
+	}
+	return fileID{Path: path, Size: st.Size(), MTime: st.ModTime().UTC()}
+}
+
+func (f fileID) same(g fileID) bool {
+	return f.Path == g.Path && f.Size == g.Size && f.MTime.Equal(g.MTime)
+}
+
+// Load reads what is built of a kernel. The error is fs.ErrNotExist when
+// nothing is.
+func (c *Cache) Load(name string) (Image, error) {
+	var img Image
+	data, err := os.ReadFile(c.manifest(name))
+	if err != nil {
+		return img, fmt.Errorf("kernel %s: %w", name, err)
+	}
+	if err := json.Unmarshal(data, &img); err != nil {
+		return img, fmt.Errorf("kernel %s: read manifest: %w", name, err)
+	}
+	if !complete(img.Dir) || !identify(img.Linux).same(img.LinuxID) {
+		return img, fmt.Errorf("kernel %s: the image is damaged: %w", name, fs.ErrNotExist)
+	}
+	if _, err := os.Stat(filepath.Join(img.Modules, "modules.dep")); err != nil {
+		return img, fmt.Errorf("kernel %s: the module tree is damaged: %w", name, err)
+	}
+	return img, nil
+}
+
+func (c *Cache) save(img Image) error {
+	data, err := json.MarshalIndent(img, "", "  ")
+	if err != nil {
+		return fmt.Errorf("kernel %s: write manifest: %w", img.Name, err)
+	}
+	path := c.manifest(img.Name)
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("kernel %s: write manifest: %w", img.Name, err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("kernel %s: write manifest: %w", img.Name, err)
+	}
+	return nil
+}
+
+// Stale tells why an image no longer is what its inputs lead to, or "". It
+// looks at what costs nothing: recipe, patches and compiler, not at the
+// versions the package sources offer by now.
+func (b *Builder) Stale(k kernels.Kernel, img Image) string {
+	if img.Inputs.Recipe != recipe {
+		return "it was made by another version of the lab"
+	}
+	if k.Source == "" {
+		return ""
+	}
+	patches, err := hashPatches(b.Patches, k.Patches)
+	if err != nil || patches != img.Inputs.Patches {
+		return "the patches have changed"
+	}
+	path, err := findTool("gcc")
+	if err != nil || identify(path).same(img.Compiler) {
+		// Without a compiler the image is as good as it gets.
+		return ""
+	}
+	version, err := compilerVersion(path)
+	if err == nil && version != img.Inputs.Compiler {
+		return "the compiler has changed"
+	}
+	return ""
+}
+
+// treeSize adds up the files of a directory, each inode once.
+func treeSize(dir string) int64 {
+	var size int64
+	seen := map[uint64]bool{}
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if ino, ok := inode(info); !ok || !seen[ino] {
+			seen[ino] = true
+			size += info.Size()
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0
+	}
+	return size
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package build
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// recipe is the version of what this package does with its inputs. Raise it
+// with every change that must lead to new images.
+const recipe = 1
+
+// Inputs are all an image depends on: same inputs, same image.
+type Inputs struct {
+	Recipe int    `json:"recipe"`
+	Kernel string `json:"kernel"`
+	// UML and Source are package versions, Source empty for stock kernels.
+	UML    string `json:"uml"`
+	Source string `json:"source,omitempty"`
+	// Patches is the hash of the patches and the makefile around them.
+	Patches string `json:"patches,omitempty"`
+	// Compiler is what the compiler calls itself.
+	Compiler string `json:"compiler,omitempty"`
+}
+
+// key is a short hash of the inputs, for directory names.
+func (in Inputs) key() string {
+	text, err := json.Marshal(in)
+	if err != nil {
+		panic(err) // strings and a number
+	}
+	return hashText(text)
+}
+
+// prepared reduces the inputs to those of the configured source tree, which
+// patches do not touch.
+func (in Inputs) prepared() Inputs {
+	in.Kernel, in.Patches = "", ""
+	return in
+}
+
+func hashText(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+// hashPatches is the hash of the files of the patch set that an image of one
+// series depends on: all but the patches of other series and the user-space
+// headers.
+func hashPatches(files fs.FS, series string) (string, error) {
+	h := sha256.New()
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name == "uapi" || path.Dir(name) == "patches" && path.Base(name) != series {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		data, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(h, "%s %d\n", name, len(data))
+		h.Write(data)
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("hash patches: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+}
+
+// countPatches counts the entries of a series file.
+func countPatches(files fs.FS, series string) int {
+	text, err := fs.ReadFile(files, "patches/"+series+"/series")
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		line, _, _ = strings.Cut(line, "#")
+		if strings.TrimSpace(line) != "" {
+			n++
+		}
+	}
+	return n
+}

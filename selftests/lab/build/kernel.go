@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package build
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
+)
+
+// umlKernel is an unpacked user-mode Linux package.
+type umlKernel struct {
+	dir, linux, modules, release string
+}
+
+// umlVersion picks the newest version of the kernel's package in its series.
+func (w *work) umlVersion() (string, error) {
+	versions, err := w.apt.Versions(w.ctx, w.k.Package)
+	if err != nil {
+		return "", err
+	}
+	for _, v := range versions {
+		if kernels.InSeries(v, w.k.Series) {
+			return v, nil
+		}
+	}
+	offer := "offer no such package"
+	if len(versions) > 0 {
+		offer = "offer " + strings.Join(versions, ", ")
+	}
+	return "", fmt.Errorf("find %s %s: this machine's package sources %s (Debian 12, bookworm, has it)", w.k.Package, w.k.Series, offer)
+}
+
+// umlStage unpacks the kernel and its modules.
+func (w *work) umlStage(version string) (umlKernel, error) {
+	dir := w.Cache.stage("uml", version)
+	uml := umlKernel{dir: dir, linux: filepath.Join(dir, "linux.uml")}
+	err := stageDir(dir, func() error {
+		err := w.fetch(w.k.Package, version, dir, func(deb string) error {
+			return debMembers(w.ctx, deb, func(r io.Reader) error {
+				return untar(r, dir, func(name string) string {
+					if name == "usr/bin/linux.uml" {
+						return "linux.uml"
+					}
+					if rest, ok := strings.CutPrefix(name, "usr/lib/uml/modules/"); ok {
+						return "modules/" + rest
+					}
+					return ""
+				})
+			})
+		})
+		if err != nil {
+			return err
+		}
+		if err := os.Chmod(uml.linux, 0o755); err != nil {
+			return fmt.Errorf("unpack %s: %w", w.k.Package, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return uml, err
+	}
+	out, err := exec.CommandContext(w.ctx, uml.linux, "--version").Output()
+	if err != nil {
+		return uml, fmt.Errorf("run %s --version: %w (does this machine run programs of Debian 12?)", uml.linux, err)
+	}
+	if uml.release, err = kernels.ParseRelease(string(out)); err != nil {
+		return uml, err
+	}
+	uml.modules = filepath.Join(dir, "modules", uml.release)
+	if _, err := os.Stat(filepath.Join(uml.modules, "modules.dep")); err != nil {
+		return uml, fmt.Errorf("%s %s: its modules are not those of its kernel %s: %w", w.k.Package, version, uml.release, err)
+	}
+	return uml, nil
+}
+
+// sourceVersion picks the source package that is exactly the kernel's.
+func (w *work) sourceVersion(release string) (string, error) {
+	versions, err := w.apt.Versions(w.ctx, w.k.Source)
+	if err != nil {
+		return "", err
+	}
+	v, ok := kernels.SourceFor(versions, release)
+	if !ok {
+		return "", fmt.Errorf("find %s %s, the source of the user-mode kernel: this machine's package sources offer %s",
+			w.k.Source, release, strings.Join(versions, ", "))
+	}
+	return v, nil
+}
+
+// sourceStage unpacks as much of the kernel's source as building modules takes.
+func (w *work) sourceStage(version string) (string, error) {
+	dir := w.Cache.sourceStage(version)
+	src := filepath.Join(dir, sourceDir)
+	return src, stageDir(dir, func() error {
+		if err := os.Mkdir(src, 0o755); err != nil {
+			return fmt.Errorf("unpack source: %w", err)
+		}
+		return w.fetch(w.k.Source, version, dir, func(deb string) error {
+			return debMembers(w.ctx, deb, func(r io.Reader) error { return w.unpackSource(r, src) })
+		})
+	})
+}
+
+// unpackSource finds the compressed tree in the package and unpacks it on the
+// fly: it is 1.3 GB, of which a fraction is wanted.
+func (w *work) unpackSource(deb io.Reader, src string) error {
+	name := "usr/src/" + w.k.Source + ".tar.xz"
+	r, err := findMember(deb, name)
+	if err != nil {
+		return fmt.Errorf("unpack %s: %w", w.k.Source, err)
+	}
+	return filter(w.ctx, r, func(r io.Reader) error {
+		return untar(r, src, func(name string) string {
+			_, name, _ = strings.Cut(name, "/")
+			if name == "" || !wantSource(name) {
+				return ""
+			}
+			return name
+		})
+	}, "xz", "-dc", "-T0")
+}
+
+// prepareStage configures the source as the kernel was, for building modules.
+func (w *work) prepareStage(in Inputs, uml umlKernel) (src, kdir string, err error) {
+	if src, err = w.sourceStage(in.Source); err != nil {
+		return "", "", err
+	}
+	kdir = w.Cache.stage("prepared", in.prepared().key())
+	err = stageDir(kdir, func() error {
+		return w.step("configuring the source as the kernel was", func() error {
+			return w.logged("prepare", func(log *os.File) error {
+				config, err := exec.CommandContext(w.ctx, uml.linux, "--showconfig").Output()
+				if err != nil {
+					return fmt.Errorf("run %s --showconfig: %w", uml.linux, err)
+				}
+				if err := os.WriteFile(filepath.Join(kdir, ".config"), config, 0o644); err != nil {
+					return fmt.Errorf("configure source: %w", err)
+				}
+				for _, target := range []string{"olddefconfig", "modules_prepare"} {
+					if err := w.command(w.ctx, log, src, "make", "-C", src, "ARCH=um", "O="+kdir, jobs(), target); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		})
+	})
+	return src, kdir, err
+}
+
+// logged gives a step its log file.
+func (w *work) logged(step string, run func(log *os.File) error) error {
+	dir := filepath.Join(w.Cache.Root, "logs")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	log, err := os.Create(filepath.Join(dir, w.k.Name+"-"+step+".log"))
+	if err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	defer log.Close()
+	return run(log)
+}
+
+// copyFS writes embedded files into a directory.
+func copyFS(dir string, files fs.FS) error {
+	if err := os.CopyFS(dir, files); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("write patches: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package lab
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// passed are the variables of the caller that a guest's command gets too: how
+// its terminal and its user's language look, and what steers Go programs and
+// ours. Everything else (sessions, sockets, credentials) belongs to the host.
+var passed = []string{
+	"TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "TZ", "HOME", "SHELL", "EDITOR", "PAGER",
+	"GODEBUG", "GOTRACEBACK", "GOMAXPROCS", "GOMEMLIMIT", "GOGC", "GORACE", "GOCOVERDIR",
+}
+
+var passedPrefixes = []string{"LC_", "DPSCOPE_", "KTAP_"}
+
+// EnvKernel names the lab's kernel to a command that runs in it.
+const EnvKernel = "DPLAB_KERNEL"
+
+// Environment is what a guest's command finds: the passed variables, root as
+// user, our programs first in PATH, then the caller's PATH and the system's
+// directories, and last what extra says.
+func Environment(host []string, bin, dir, kernel string, extra []string) []string {
+	env := map[string]string{"TERM": "dumb", "HOME": "/root"}
+	var path []string
+	for _, e := range host {
+		name, value, ok := strings.Cut(e, "=")
+		switch {
+		case !ok:
+		case name == "PATH":
+			path = filepath.SplitList(value)
+		case slices.Contains(passed, name),
+			slices.ContainsFunc(passedPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }):
+			env[name] = value
+		}
+	}
+	env["PATH"] = searchPath(bin, path)
+	env["PWD"] = dir
+	env["USER"], env["LOGNAME"] = "root", "root"
+	env[EnvKernel] = kernel
+	for _, e := range extra {
+		if name, value, ok := strings.Cut(e, "="); ok && name != "" {
+			env[name] = value
+		}
+	}
+	out := make([]string, 0, len(env))
+	for name, value := range env {
+		out = append(out, name+"="+value)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// searchPath drops relative entries, which would mean something else in the
+// guest, and adds the directories root's commands live in.
+func searchPath(bin string, path []string) string {
+	dirs := []string{bin}
+	system := []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+	for _, d := range append(slices.Clone(path), system...) {
+		if filepath.IsAbs(d) && !slices.Contains(dirs, d) {
+			dirs = append(dirs, d)
+		}
+	}
+	return strings.Join(dirs, string(filepath.ListSeparator))
+}

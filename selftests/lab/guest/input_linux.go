@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guest
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/dpscope/dpscope/selftests/lab/wire"
+)
+
+// feeder writes standard input into numbered files for the guest and removes
+// those it has taken over.
+type feeder struct {
+	dir  string
+	ring func()
+	room chan struct{} // one token per file that may wait
+	quit chan struct{}
+
+	mu      sync.Mutex
+	stopped bool
+}
+
+func newFeeder(dir string, ring func()) *feeder {
+	return &feeder{dir: dir, ring: ring, room: make(chan struct{}, wire.MaxChunks), quit: make(chan struct{})}
+}
+
+// run reads to the end, or until stop.
+func (f *feeder) run(in io.Reader) {
+	n := 0
+	if in != nil {
+		buf := make([]byte, wire.ChunkSize)
+		for {
+			select {
+			case f.room <- struct{}{}:
+			case <-f.quit:
+				return
+			}
+			// One read, not a full buffer: what a person or a program has
+			// written so far must arrive now.
+			got, err := in.Read(buf)
+			if got > 0 {
+				if !f.put(wire.InputName(n, false), buf[:got]) {
+					return
+				}
+				n++
+			} else {
+				<-f.room
+			}
+			if err != nil {
+				break
+			}
+		}
+	}
+	f.put(wire.InputName(n, true), nil)
+}
+
+func (f *feeder) put(name string, data []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped || wire.WriteFile(filepath.Join(f.dir, name), data) != nil {
+		return false
+	}
+	f.ring()
+	return true
+}
+
+// ack frees what the guest has taken over.
+func (f *feeder) ack(n int) {
+	_ = os.Remove(filepath.Join(f.dir, wire.InputName(n, false)))
+	select {
+	case <-f.room:
+	default:
+	}
+}
+
+// stop ends the hand-over: nothing is written from here on.
+func (f *feeder) stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.stopped {
+		f.stopped = true
+		close(f.quit)
+	}
+}
+
+// mailbox carries control messages to the guest.
+type mailbox struct {
+	dir  string
+	ring func()
+
+	mu     sync.Mutex
+	n      int
+	closed bool
+}
+
+func (b *mailbox) post(c wire.Control) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || wire.WriteJSON(filepath.Join(b.dir, strconv.Itoa(b.n)), c) != nil {
+		return
+	}
+	b.n++
+	b.ring()
+}
+
+func (b *mailbox) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+}

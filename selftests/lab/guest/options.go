@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+// Package guest boots a user-mode Linux kernel on the host's file tree, runs
+// one command in it and leaves nothing behind. See package guestinit for what
+// happens inside.
+//
+// Three processes work together. The caller talks to the guest through pipes
+// and a run directory. The guard, a session of its own, is the parent of the
+// kernel's process group; it ends that group and removes the run directory as
+// soon as the caller is gone, however it went. The kernel dies with the guard.
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// Options say what to boot and what to run in it.
+type Options struct {
+	// Linux is the user-mode kernel, Release what it calls itself and Modules
+	// the directory of its module tree.
+	Linux, Release, Modules string
+	// Helper is the program that becomes the guard and the guest's first
+	// process: one that calls Hook first thing.
+	Helper string
+
+	// Argv is the command; Env its whole environment.
+	Argv, Env []string
+	// Dir is the command's working directory, the one place of the host the
+	// guest can write to.
+	Dir string
+	// Expose are further directories the guest must see even where it mounts a
+	// file system of its own over them.
+	Expose []string
+
+	// Memory is the guest's, in bytes.
+	Memory int64
+	// Timeout ends the run; zero is none.
+	Timeout time.Duration
+	// Grace is how long the command has after the first signal or the timeout
+	// before it is ended by force.
+	Grace time.Duration
+
+	// TTY runs the command on a terminal of this size. Resize carries later
+	// sizes.
+	TTY    bool
+	Size   Size
+	Resize <-chan Size
+
+	// Stdin is handed over whole; nil is empty. A reader that still blocks
+	// when the command ends is left behind with its goroutine.
+	Stdin io.Reader
+	// Stdout and Stderr get what the command writes; nil discards.
+	Stdout, Stderr io.Writer
+	// Console, if not nil, gets the kernel's messages.
+	Console io.Writer
+	// Signals are passed on to the command's process group; the second one
+	// ends the guest.
+	Signals <-chan os.Signal
+
+	// SlotDir holds the locks by which guests spread over the processors.
+	SlotDir string
+	// Hold is a lock to keep as long as the guest lives, or nil.
+	Hold *os.File
+}
+
+// Size is a terminal's.
+type Size struct{ Rows, Cols uint16 }
+
+// Result is how the command ended.
+type Result struct {
+	// Code is the exit status to pass on: the command's, 128+N for signal N,
+	// 124 after a timeout, 126 or 127 for a command that could not be run.
+	Code int
+	// TimedOut and Signal tell why Code is what it is.
+	TimedOut bool
+	Signal   int
+	// Message explains 124, 126 and 127.
+	Message string
+	// CPU is the processor the guest was pinned to, -1 for none.
+	CPU int
+}
+
+// Exit statuses that the lab and not the command chooses.
+const (
+	CodeTimeout     = 124
+	CodeLab         = 125
+	CodeNotRunnable = 126
+	CodeNotFound    = 127
+	CodeSignal      = 128
+)
+
+// Error is a failure of the lab itself.
+type Error struct {
+	Err error
+	// Console are the kernel's last lines.
+	Console []string
+}
+
+// Error is the cause's text, without the console.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// MinMemory is what the kernel and the first process need with some room for a
+// command.
+const MinMemory = 64 << 20
+
+func (o *Options) check() error {
+	switch {
+	case o.Linux == "" || o.Modules == "" || o.Release == "" || o.Helper == "":
+		return errors.New("boot: kernel, module tree, release and helper must be given")
+	case len(o.Argv) == 0:
+		return errors.New("boot: no command given")
+	case o.Memory < MinMemory:
+		return fmt.Errorf("boot: %d MB of memory are too few (at least %d)", o.Memory>>20, MinMemory>>20)
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guestinit
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// insertModule loads a module and what it depends on from a module tree.
+func insertModule(tree, name string) error {
+	dep, err := os.ReadFile(filepath.Join(tree, "modules.dep"))
+	if err != nil {
+		return fmt.Errorf("load module %s: %w", name, err)
+	}
+	files, ok := moduleFiles(string(dep), name)
+	if !ok {
+		// Built in, or missing: the mount that needs it tells.
+		return nil
+	}
+	for _, file := range files {
+		if err := insertFile(filepath.Join(tree, file)); err != nil {
+			return fmt.Errorf("load module %s: %s: %w", name, file, err)
+		}
+	}
+	return nil
+}
+
+// moduleFiles finds a module in the text of modules.dep and gives the files to
+// insert, in order. A line reads "module: nearest-dependency ... farthest".
+func moduleFiles(dep, name string) ([]string, bool) {
+	for line := range strings.Lines(dep) {
+		file, deps, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if !ok {
+			continue
+		}
+		base, _, _ := strings.Cut(filepath.Base(file), ".ko")
+		if strings.ReplaceAll(base, "-", "_") != strings.ReplaceAll(name, "-", "_") {
+			continue
+		}
+		files := []string{file}
+		for d := range strings.FieldsSeq(deps) {
+			files = append([]string{d}, files...)
+		}
+		return files, true
+	}
+	return nil, false
+}
+
+func insertFile(path string) error {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if err := unix.FinitModule(fd, "", 0); err != nil && !errors.Is(err, unix.EEXIST) {
+		return err
+	}
+	return nil
+}

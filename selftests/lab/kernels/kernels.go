@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kernels is the catalogue of the kernels the lab offers. It is data
+// only; package build makes them.
+package kernels
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// VM is what runs a kernel.
+type VM string
+
+// UML is user-mode Linux: the kernel as a process of the host.
+const UML VM = "uml"
+
+// Kernel is one entry of the catalogue.
+type Kernel struct {
+	// Name is what --kernel takes.
+	Name string
+	VM   VM
+	// Series is the upstream series, the first two numbers of the release.
+	Series string
+	// Package is the Debian package with the kernel. The newest version of
+	// the series that the machine's package sources offer is taken.
+	Package string
+	// Source is the Debian package with the kernel's source, needed at exactly
+	// the kernel's release; empty when the kernel is used as it comes.
+	Source string
+	// Patches is the directory of kmod/patches applied to the modules built
+	// from Source.
+	Patches string
+	// Summary says in a few words what the kernel is for.
+	Summary string
+}
+
+// Default is the kernel taken when none is named.
+const Default = "6.1-dpscope"
+
+var catalogue = []Kernel{
+	{
+		Name: "6.1-dpscope", VM: UML, Series: "6.1",
+		Package: "user-mode-linux", Source: "linux-source-6.1", Patches: "6.1",
+		Summary: "Debian 12's kernel with our patched modules",
+	},
+	{
+		Name: "6.1", VM: UML, Series: "6.1",
+		Package: "user-mode-linux",
+		Summary: "Debian 12's kernel as it comes",
+	},
+}
+
+// All gives the catalogue in its order.
+func All() []Kernel { return append([]Kernel(nil), catalogue...) }
+
+// ErrUnknown is the cause when a name is not in the catalogue.
+var ErrUnknown = errors.New("no such kernel")
+
+// Find looks a kernel up by name.
+func Find(name string) (Kernel, error) {
+	var names []string
+	for _, k := range catalogue {
+		if k.Name == name {
+			return k, nil
+		}
+		names = append(names, k.Name)
+	}
+	return Kernel{}, fmt.Errorf("kernel %q: %w (there are: %s)", name, ErrUnknown, strings.Join(names, ", "))
+}
+
+// InSeries tells whether a release or package version belongs to a series:
+// 6.1.176 and 6.1um4 to 6.1, 6.12.3 not.
+func InSeries(version, series string) bool {
+	rest, ok := strings.CutPrefix(version, series)
+	return ok && (rest == "" || rest[0] < '0' || rest[0] > '9')
+}
+
+// SourceFor picks, among the versions of a source package, newest first, the
+// newest one that packages exactly a release: 6.1.176-1 for 6.1.176.
+func SourceFor(versions []string, release string) (string, bool) {
+	for _, v := range versions {
+		upstream := v
+		if i := strings.LastIndexByte(v, '-'); i >= 0 {
+			upstream = v[:i]
+		}
+		if upstream == release {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// ParseRelease reads what a kernel prints as its version and refuses what no
+// release looks like.
+func ParseRelease(text string) (string, error) {
+	release := strings.TrimSpace(text)
+	ok := release != "" && len(release) <= 64 && release[0] >= '0' && release[0] <= '9'
+	for _, r := range release {
+		switch {
+		case r >= '0' && r <= '9', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '.', r == '-', r == '+', r == '_', r == '~':
+		default:
+			ok = false
+		}
+	}
+	if !ok {
+		return "", fmt.Errorf("read kernel version: %.80q is none", text)
+	}
+	return release, nil
+}

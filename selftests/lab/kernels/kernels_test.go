@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernels
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestCatalogue(t *testing.T) {
+	if _, err := Find(Default); err != nil {
+		t.Error(err)
+	}
+	seen := map[string]bool{}
+	for _, k := range All() {
+		if seen[k.Name] {
+			t.Errorf("%s is listed twice", k.Name)
+		}
+		seen[k.Name] = true
+		if k.Package == "" || k.Series == "" || k.VM == "" || k.Summary == "" {
+			t.Errorf("%s: incomplete: %+v", k.Name, k)
+		}
+		if (k.Source == "") != (k.Patches == "") {
+			t.Errorf("%s: patches need a source and the other way round", k.Name)
+		}
+		if k.Source != "" && !strings.HasSuffix(k.Source, "-"+k.Series) {
+			t.Errorf("%s: source %s is not of series %s", k.Name, k.Source, k.Series)
+		}
+	}
+	_, err := Find("2.4")
+	if !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), Default) {
+		t.Errorf("Find(2.4): %v", err)
+	}
+}
+
+func TestInSeries(t *testing.T) {
+	for _, c := range []struct {
+		version, series string
+		want            bool
+	}{
+		{"6.1um4+b13", "6.1", true}, {"6.1.176", "6.1", true}, {"6.1", "6.1", true}, {"6.12um1", "6.1", false},
+		{"6.12um1+b21", "6.12", true}, {"7.2um1", "6.1", false}, {"", "6.1", false},
+	} {
+		if got := InSeries(c.version, c.series); got != c.want {
+			t.Errorf("InSeries(%q, %q) = %v", c.version, c.series, got)
+		}
+	}
+}
+
+func TestSourceFor(t *testing.T) {
+	versions := []string{"6.1.192-2", "6.1.192-1", "6.1.176-2", "6.1.176-1", "6.1.17-1"}
+	for release, want := range map[string]string{
+		"6.1.176": "6.1.176-2", "6.1.192": "6.1.192-2", "6.1.17": "6.1.17-1", "6.1.1": "", "6.1": "",
+	} {
+		got, ok := SourceFor(versions, release)
+		if got != want || ok != (want != "") {
+			t.Errorf("SourceFor(%s) = %q, %v, want %q", release, got, ok, want)
+		}
+	}
+}
+
+func TestParseRelease(t *testing.T) {
+	for text, want := range map[string]string{
+		"6.1.176\n": "6.1.176", " 6.12.101 ": "6.12.101", "7.2.7-rc1+": "7.2.7-rc1+",
+		"": "", "linux": "", "6.1/../..": "", "6.1 176": "", strings.Repeat("6", 65): "",
+	} {
+		got, err := ParseRelease(text)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("ParseRelease(%q) = %q, %v", text, got, err)
+		}
+	}
+}
+
+func FuzzParseRelease(f *testing.F) {
+	for _, s := range []string{"6.1.176\n", "", "6.1/..", "6\x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if r, err := ParseRelease(text); err == nil && (strings.ContainsAny(r, "/ \n\x00") || r == "") {
+			t.Errorf("%q gave the release %q", text, r)
+		}
+	})
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+// Package lab runs commands inside throw-away kernels that have what the host
+// lacks. It ties the catalogue (package kernels), the building of images
+// (package build) and the guests (package guest) together.
+//
+// A program that uses it calls Hook before anything else in main, and then
+// serves as its own helper; otherwise the program dplab is looked for next to
+// it and in PATH.
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/dpscope/dpscope/kmod"
+	"github.com/dpscope/dpscope/selftests/lab/build"
+	"github.com/dpscope/dpscope/selftests/lab/guest"
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
+)
+
+// DefaultMemory is a guest's memory when none is given. It is taken from the
+// host only as the guest uses it.
+const DefaultMemory = 512 << 20
+
+// DefaultGrace is how long a command may take to end after the first signal.
+const DefaultGrace = 10 * time.Second
+
+// Options say what to run where. Only Argv must be set.
+type Options struct {
+	// Kernel is a name of the catalogue; empty is kernels.Default.
+	Kernel string
+	// Argv is the command, looked up in the guest.
+	Argv []string
+	// Dir is the working directory and the one place of the host that the
+	// guest can change; empty is the current directory.
+	Dir string
+	// Env are variables, NAME=VALUE, on top of those that are passed by
+	// default (see Environment).
+	Env []string
+	// Memory in bytes; zero is DefaultMemory.
+	Memory int64
+	// Timeout ends the run with status 124; zero is none.
+	Timeout time.Duration
+	// Grace is the time between asking the command to end and forcing it;
+	// zero is DefaultGrace.
+	Grace time.Duration
+
+	// Stdin, Stdout and Stderr are the command's; nil is empty or discarded.
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// TTY, Size, Resize, Signals and Console are those of guest.Options.
+	TTY     bool
+	Size    guest.Size
+	Resize  <-chan guest.Size
+	Signals <-chan os.Signal
+	Console io.Writer
+
+	// Log gets a line for each step when the kernel has to be built first.
+	Log io.Writer
+}
+
+// Hook makes the program a guest's first process or a guard if that is what it
+// was started for; it does not return then.
+func Hook() { guest.Hook() }
+
+// Run boots a kernel, building it first if needed, and runs a command in it.
+// The result's Code is the status to exit with. An error means that the command
+// has no status of its own; *guest.Error carries the kernel's last lines.
+func Run(ctx context.Context, opt Options) (guest.Result, error) {
+	img, err := Ready(ctx, opt.Kernel, opt.Log)
+	if err != nil {
+		return guest.Result{Code: guest.CodeLab, CPU: -1}, err
+	}
+	return RunImage(ctx, img, opt)
+}
+
+// RunImage is Run of an image at hand.
+func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, error) {
+	failed := guest.Result{Code: guest.CodeLab, CPU: -1}
+	helper, err := findHelper()
+	if err != nil {
+		return failed, err
+	}
+	dir, err := workDir(opt.Dir)
+	if err != nil {
+		return failed, err
+	}
+	hold, err := img.Hold()
+	if err != nil {
+		return failed, err
+	}
+	defer hold.Close()
+	cache, err := build.DefaultCache()
+	if err != nil {
+		return failed, err
+	}
+	o := guest.Options{
+		Linux: img.Linux, Release: img.Release, Modules: img.Modules, Helper: helper,
+		Argv: opt.Argv, Dir: dir, Env: Environment(os.Environ(), filepath.Dir(helper), dir, img.Name, opt.Env),
+		Expose: expose(helper, opt.Argv, dir),
+		Memory: opt.Memory, Timeout: opt.Timeout, Grace: opt.Grace,
+		TTY: opt.TTY, Size: opt.Size, Resize: opt.Resize, Signals: opt.Signals,
+		Stdin: opt.Stdin, Stdout: opt.Stdout, Stderr: opt.Stderr, Console: opt.Console,
+		SlotDir: cache.SlotDir(), Hold: hold,
+	}
+	if o.Memory == 0 {
+		o.Memory = DefaultMemory
+	}
+	if o.Grace == 0 {
+		o.Grace = DefaultGrace
+	}
+	return guest.Run(ctx, o)
+}
+
+// expose names directories that must be seen although the guest may have a
+// file system of its own over them: that of our programs and, for programs that
+// were just built somewhere in /tmp, the command's.
+func expose(helper string, argv []string, dir string) []string {
+	dirs := []string{filepath.Dir(helper)}
+	if len(argv) > 0 && filepath.Base(argv[0]) != argv[0] {
+		cmd := argv[0]
+		if !filepath.IsAbs(cmd) {
+			cmd = filepath.Join(dir, cmd)
+		}
+		if d := filepath.Dir(cmd); isDir(d) {
+			dirs = append(dirs, d)
+		}
+	}
+	return dirs
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
+}
+
+// workDir gives a directory's path free of symlinks, which may lead elsewhere
+// in the guest.
+func workDir(dir string) (string, error) {
+	if dir == "" {
+		var err error
+		if dir, err = os.Getwd(); err != nil {
+			return "", fmt.Errorf("find current directory: %w", err)
+		}
+	}
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find current directory: %w", err)
+	}
+	return dir, nil
+}
+
+// findHelper finds the program that becomes guard and first process.
+func findHelper() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find own program: %w", err)
+	}
+	if guest.Hooked() {
+		return self, nil
+	}
+	beside := filepath.Join(filepath.Dir(self), "dplab")
+	if _, err := os.Stat(beside); err == nil {
+		return beside, nil
+	}
+	path, err := exec.LookPath("dplab")
+	if err != nil {
+		return "", fmt.Errorf("find dplab: %w (it belongs next to %s or into PATH)", err, self)
+	}
+	return filepath.Abs(path)
+}
+
+func builder(log io.Writer) (*build.Builder, error) {
+	cache, err := build.DefaultCache()
+	if err != nil {
+		return nil, err
+	}
+	return &build.Builder{Cache: cache, Patches: kmod.FS, Log: log}, nil
+}
+
+// Ready gives a kernel's image, built if there is none or its inputs have
+// changed.
+func Ready(ctx context.Context, kernel string, log io.Writer) (build.Image, error) {
+	if kernel == "" {
+		kernel = kernels.Default
+	}
+	k, err := kernels.Find(kernel)
+	if err != nil {
+		return build.Image{}, err
+	}
+	b, err := builder(log)
+	if err != nil {
+		return build.Image{}, err
+	}
+	return b.Ready(ctx, k)
+}
+
+// Build brings kernels up to date with what the package sources offer; none
+// named means all.
+func Build(ctx context.Context, names []string, log io.Writer) ([]build.Image, error) {
+	b, err := builder(log)
+	if err != nil {
+		return nil, err
+	}
+	all := kernels.All()
+	if len(names) > 0 {
+		all = nil
+		for _, name := range names {
+			k, err := kernels.Find(name)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, k)
+		}
+	}
+	var images []build.Image
+	var failed []error
+	for _, k := range all {
+		img, err := b.Build(ctx, k)
+		if err != nil {
+			failed = append(failed, err)
+			if ctx.Err() != nil {
+				break
+			}
+			continue
+		}
+		images = append(images, img)
+	}
+	return images, errors.Join(failed...)
+}
+
+// Clean removes all that was built and fetched, and what guests left behind
+// that died with their guards.
+func Clean(ctx context.Context, log io.Writer) (freed int64, busy []string, err error) {
+	b, err := builder(log)
+	if err != nil {
+		return 0, nil, err
+	}
+	guest.Sweep()
+	return b.Clean(ctx)
+}
