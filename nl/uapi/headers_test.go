@@ -125,6 +125,7 @@ func userSpace(s string) string { return kernelOnly.ReplaceAllString(s, "") }
 
 // eval takes a constant C expression that is also a Go one.
 func eval(expr string, known map[string]string) (int64, bool) {
+	expr = strings.ReplaceAll(expr, "(__u32)", "") // a C cast
 	expr = regexp.MustCompile(`\b[A-Za-z_]\w*\b`).ReplaceAllStringFunc(expr, func(name string) string {
 		if v, ok := known[name]; ok {
 			return v

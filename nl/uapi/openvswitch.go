@@ -3,8 +3,9 @@
 package uapi
 
 // Open vSwitch generic-netlink interface. Numbers and names are those of
-// linux/openvswitch.h (include/uapi/linux/openvswitch.h); where a number is
-// younger than Linux 6.1 its first release stands beside it. Identifiers keep
+// linux/openvswitch.h (include/uapi/linux/openvswitch.h) as shipped under
+// kmod/uapi: Linux 6.1 and what dpscope's patches add. Where a number is younger
+// than Linux 6.1 its first release stands beside it. Identifiers keep
 // their C spelling so that they can be searched for and checked against the
 // header.
 
@@ -86,7 +87,6 @@ const (
 	OVS_PACKET_ATTR_MRU            = 9  // u16
 	OVS_PACKET_ATTR_LEN            = 10 // u32, length before truncation
 	OVS_PACKET_ATTR_HASH           = 11 // u64
-	OVS_PACKET_ATTR_UPCALL_PID     = 12 // u32, Linux 7.2
 )
 
 // enum ovs_vport_cmd.
@@ -110,23 +110,16 @@ const (
 
 // enum ovs_vport_attr: attributes of OVS_VPORT_CMD_*.
 const (
-	OVS_VPORT_ATTR_UNSPEC       = 0
-	OVS_VPORT_ATTR_PORT_NO      = 1 // u32
-	OVS_VPORT_ATTR_TYPE         = 2 // u32, OVS_VPORT_TYPE_*
-	OVS_VPORT_ATTR_NAME         = 3 // string
-	OVS_VPORT_ATTR_OPTIONS      = 4 // nested OVS_TUNNEL_ATTR_*
-	OVS_VPORT_ATTR_UPCALL_PID   = 5 // array of u32
-	OVS_VPORT_ATTR_STATS        = 6 // struct ovs_vport_stats
-	OVS_VPORT_ATTR_PAD          = 7
-	OVS_VPORT_ATTR_IFINDEX      = 8  // u32
-	OVS_VPORT_ATTR_NETNSID      = 9  // s32
-	OVS_VPORT_ATTR_UPCALL_STATS = 10 // nested OVS_VPORT_UPCALL_ATTR_*, Linux 6.3
-)
-
-// enum ovs_vport_upcall_attr, Linux 6.3.
-const (
-	OVS_VPORT_UPCALL_ATTR_SUCCESS = 0 // u64
-	OVS_VPORT_UPCALL_ATTR_FAIL    = 1 // u64
+	OVS_VPORT_ATTR_UNSPEC     = 0
+	OVS_VPORT_ATTR_PORT_NO    = 1 // u32
+	OVS_VPORT_ATTR_TYPE       = 2 // u32, OVS_VPORT_TYPE_*
+	OVS_VPORT_ATTR_NAME       = 3 // string
+	OVS_VPORT_ATTR_OPTIONS    = 4 // nested OVS_TUNNEL_ATTR_*
+	OVS_VPORT_ATTR_UPCALL_PID = 5 // array of u32
+	OVS_VPORT_ATTR_STATS      = 6 // struct ovs_vport_stats
+	OVS_VPORT_ATTR_PAD        = 7
+	OVS_VPORT_ATTR_IFINDEX    = 8 // u32
+	OVS_VPORT_ATTR_NETNSID    = 9 // s32
 )
 
 // Tunnel vport options, attributes of OVS_VPORT_ATTR_OPTIONS.
@@ -263,7 +256,6 @@ const (
 
 // enum ovs_psample_attr, Linux 6.11.
 const (
-	OVS_PSAMPLE_ATTR_UNSPEC = 0
 	OVS_PSAMPLE_ATTR_GROUP  = 1 // u32
 	OVS_PSAMPLE_ATTR_COOKIE = 2 // bytes
 )

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ovs
+
+import (
+	"fmt"
+
+	"github.com/dpscope/dpscope/nl"
+	"github.com/dpscope/dpscope/nl/uapi"
+	"github.com/dpscope/dpscope/ovs/odp"
+)
+
+// Flow is a flow of a datapath with its counters. Match, Actions, UFID and
+// Unknown share memory with the message they were read from.
+type Flow struct {
+	DatapathIfindex int
+	UFID            odp.UFID // nil when the flow was added without one
+	Match           odp.Match
+	Actions         odp.Actions
+
+	Packets  uint64
+	Bytes    uint64
+	TCPFlags uint8 // union of the TCP flags seen
+	// UsedMS is when a packet last matched, in milliseconds of the kernel's
+	// monotonic clock; 0 is never.
+	UsedMS  uint64
+	Unknown []Attr
+}
+
+// DecodeFlow reads a message of the ovs_flow family, after its genl header.
+func DecodeFlow(b []byte) (Flow, error) {
+	var (
+		f         Flow
+		key, mask []byte
+	)
+	ifindex, err := decodeMessage("flow", b, func(at nl.Attr) (err error) {
+		switch at.Type {
+		case uapi.OVS_FLOW_ATTR_KEY:
+			key = at.Data
+		case uapi.OVS_FLOW_ATTR_MASK:
+			mask = at.Data
+			if mask == nil {
+				mask = []byte{}
+			}
+		case uapi.OVS_FLOW_ATTR_ACTIONS:
+			f.Actions, err = odp.DecodeActions(at.Data)
+		case uapi.OVS_FLOW_ATTR_STATS:
+			return getUint64s(at, &f.Packets, &f.Bytes)
+		case uapi.OVS_FLOW_ATTR_TCP_FLAGS:
+			v, ok := at.Uint8()
+			if !ok {
+				return errBadLength
+			}
+			f.TCPFlags = v
+		case uapi.OVS_FLOW_ATTR_USED:
+			return getUint64s(at, &f.UsedMS)
+		case uapi.OVS_FLOW_ATTR_UFID:
+			if len(at.Data) == 0 || len(at.Data) > 16 {
+				return errBadLength
+			}
+			f.UFID = odp.UFID(at.Data)
+		case uapi.OVS_FLOW_ATTR_PAD:
+		default:
+			f.Unknown = keepUnknown(f.Unknown, at)
+		}
+		return err
+	})
+	if err != nil {
+		return f, err
+	}
+	f.DatapathIfindex = ifindex
+	if f.Match, err = odp.DecodeMatch(key, mask); err != nil {
+		return f, fmt.Errorf("flow message: %w", err)
+	}
+	return f, nil
+}
+
+// FlowSpec is a flow to add, change or find.
+type FlowSpec struct {
+	Match   odp.Match
+	Actions odp.Actions
+	UFID    odp.UFID // nil: the kernel identifies the flow by its key
+	// Probe asks the kernel not to log a refusal (OVS_FLOW_ATTR_PROBE).
+	Probe bool
+}
+
+// appendAttrs encodes the request; withActions says whether the action list,
+// possibly empty, is part of it.
+func (s FlowSpec) appendAttrs(b []byte, withActions bool) ([]byte, error) {
+	var err error
+	if s.UFID != nil {
+		b = nl.AppendAttr(b, uapi.OVS_FLOW_ATTR_UFID, s.UFID)
+	}
+	if b, err = nl.AppendNested(b, uapi.OVS_FLOW_ATTR_KEY, s.Match.AppendKey); err != nil {
+		return nil, err
+	}
+	if !s.Match.Exact {
+		if b, err = nl.AppendNested(b, uapi.OVS_FLOW_ATTR_MASK, s.Match.AppendMask); err != nil {
+			return nil, err
+		}
+	}
+	if withActions {
+		if b, err = nl.AppendNested(b, uapi.OVS_FLOW_ATTR_ACTIONS, s.Actions.AppendNetlink); err != nil {
+			return nil, err
+		}
+	}
+	if s.Probe {
+		b = nl.AppendFlag(b, uapi.OVS_FLOW_ATTR_PROBE)
+	}
+	return b, nil
+}

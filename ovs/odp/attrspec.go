@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package odp
+
+import (
+	"github.com/dpscope/dpscope/nl"
+	"github.com/dpscope/dpscope/nl/uapi"
+)
+
+// KeySpec names OVS_KEY_ATTR_* and what nests in them, for attribute paths in
+// errors.
+var KeySpec = keyAttrSpec()
+
+// ActionSpec names OVS_ACTION_ATTR_* and what nests in them, for attribute
+// paths in errors.
+var ActionSpec = actionAttrSpec()
+
+func keyAttrSpec() *nl.AttrSpec {
+	s := &nl.AttrSpec{Names: map[uint16]string{
+		uapi.OVS_KEY_ATTR_ENCAP:              "OVS_KEY_ATTR_ENCAP",
+		uapi.OVS_KEY_ATTR_PRIORITY:           "OVS_KEY_ATTR_PRIORITY",
+		uapi.OVS_KEY_ATTR_IN_PORT:            "OVS_KEY_ATTR_IN_PORT",
+		uapi.OVS_KEY_ATTR_ETHERNET:           "OVS_KEY_ATTR_ETHERNET",
+		uapi.OVS_KEY_ATTR_VLAN:               "OVS_KEY_ATTR_VLAN",
+		uapi.OVS_KEY_ATTR_ETHERTYPE:          "OVS_KEY_ATTR_ETHERTYPE",
+		uapi.OVS_KEY_ATTR_IPV4:               "OVS_KEY_ATTR_IPV4",
+		uapi.OVS_KEY_ATTR_IPV6:               "OVS_KEY_ATTR_IPV6",
+		uapi.OVS_KEY_ATTR_TCP:                "OVS_KEY_ATTR_TCP",
+		uapi.OVS_KEY_ATTR_UDP:                "OVS_KEY_ATTR_UDP",
+		uapi.OVS_KEY_ATTR_ICMP:               "OVS_KEY_ATTR_ICMP",
+		uapi.OVS_KEY_ATTR_ICMPV6:             "OVS_KEY_ATTR_ICMPV6",
+		uapi.OVS_KEY_ATTR_ARP:                "OVS_KEY_ATTR_ARP",
+		uapi.OVS_KEY_ATTR_ND:                 "OVS_KEY_ATTR_ND",
+		uapi.OVS_KEY_ATTR_SKB_MARK:           "OVS_KEY_ATTR_SKB_MARK",
+		uapi.OVS_KEY_ATTR_TUNNEL:             "OVS_KEY_ATTR_TUNNEL",
+		uapi.OVS_KEY_ATTR_SCTP:               "OVS_KEY_ATTR_SCTP",
+		uapi.OVS_KEY_ATTR_TCP_FLAGS:          "OVS_KEY_ATTR_TCP_FLAGS",
+		uapi.OVS_KEY_ATTR_DP_HASH:            "OVS_KEY_ATTR_DP_HASH",
+		uapi.OVS_KEY_ATTR_RECIRC_ID:          "OVS_KEY_ATTR_RECIRC_ID",
+		uapi.OVS_KEY_ATTR_MPLS:               "OVS_KEY_ATTR_MPLS",
+		uapi.OVS_KEY_ATTR_CT_STATE:           "OVS_KEY_ATTR_CT_STATE",
+		uapi.OVS_KEY_ATTR_CT_ZONE:            "OVS_KEY_ATTR_CT_ZONE",
+		uapi.OVS_KEY_ATTR_CT_MARK:            "OVS_KEY_ATTR_CT_MARK",
+		uapi.OVS_KEY_ATTR_CT_LABELS:          "OVS_KEY_ATTR_CT_LABELS",
+		uapi.OVS_KEY_ATTR_CT_ORIG_TUPLE_IPV4: "OVS_KEY_ATTR_CT_ORIG_TUPLE_IPV4",
+		uapi.OVS_KEY_ATTR_CT_ORIG_TUPLE_IPV6: "OVS_KEY_ATTR_CT_ORIG_TUPLE_IPV6",
+		uapi.OVS_KEY_ATTR_NSH:                "OVS_KEY_ATTR_NSH",
+		uapi.OVS_KEY_ATTR_IPV6_EXTHDRS:       "OVS_KEY_ATTR_IPV6_EXTHDRS",
+	}}
+	tunnel := &nl.AttrSpec{Names: map[uint16]string{
+		uapi.OVS_TUNNEL_KEY_ATTR_ID:               "OVS_TUNNEL_KEY_ATTR_ID",
+		uapi.OVS_TUNNEL_KEY_ATTR_IPV4_SRC:         "OVS_TUNNEL_KEY_ATTR_IPV4_SRC",
+		uapi.OVS_TUNNEL_KEY_ATTR_IPV4_DST:         "OVS_TUNNEL_KEY_ATTR_IPV4_DST",
+		uapi.OVS_TUNNEL_KEY_ATTR_TOS:              "OVS_TUNNEL_KEY_ATTR_TOS",
+		uapi.OVS_TUNNEL_KEY_ATTR_TTL:              "OVS_TUNNEL_KEY_ATTR_TTL",
+		uapi.OVS_TUNNEL_KEY_ATTR_DONT_FRAGMENT:    "OVS_TUNNEL_KEY_ATTR_DONT_FRAGMENT",
+		uapi.OVS_TUNNEL_KEY_ATTR_CSUM:             "OVS_TUNNEL_KEY_ATTR_CSUM",
+		uapi.OVS_TUNNEL_KEY_ATTR_OAM:              "OVS_TUNNEL_KEY_ATTR_OAM",
+		uapi.OVS_TUNNEL_KEY_ATTR_GENEVE_OPTS:      "OVS_TUNNEL_KEY_ATTR_GENEVE_OPTS",
+		uapi.OVS_TUNNEL_KEY_ATTR_TP_SRC:           "OVS_TUNNEL_KEY_ATTR_TP_SRC",
+		uapi.OVS_TUNNEL_KEY_ATTR_TP_DST:           "OVS_TUNNEL_KEY_ATTR_TP_DST",
+		uapi.OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS:       "OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS",
+		uapi.OVS_TUNNEL_KEY_ATTR_IPV6_SRC:         "OVS_TUNNEL_KEY_ATTR_IPV6_SRC",
+		uapi.OVS_TUNNEL_KEY_ATTR_IPV6_DST:         "OVS_TUNNEL_KEY_ATTR_IPV6_DST",
+		uapi.OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS:      "OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS",
+		uapi.OVS_TUNNEL_KEY_ATTR_IPV4_INFO_BRIDGE: "OVS_TUNNEL_KEY_ATTR_IPV4_INFO_BRIDGE",
+	}}
+	s.Nests = map[uint16]*nl.AttrSpec{
+		uapi.OVS_KEY_ATTR_ENCAP:  s,
+		uapi.OVS_KEY_ATTR_TUNNEL: tunnel,
+	}
+	return s
+}
+
+func actionAttrSpec() *nl.AttrSpec {
+	s := &nl.AttrSpec{Names: map[uint16]string{
+		uapi.OVS_ACTION_ATTR_OUTPUT:        "OVS_ACTION_ATTR_OUTPUT",
+		uapi.OVS_ACTION_ATTR_USERSPACE:     "OVS_ACTION_ATTR_USERSPACE",
+		uapi.OVS_ACTION_ATTR_SET:           "OVS_ACTION_ATTR_SET",
+		uapi.OVS_ACTION_ATTR_PUSH_VLAN:     "OVS_ACTION_ATTR_PUSH_VLAN",
+		uapi.OVS_ACTION_ATTR_POP_VLAN:      "OVS_ACTION_ATTR_POP_VLAN",
+		uapi.OVS_ACTION_ATTR_SAMPLE:        "OVS_ACTION_ATTR_SAMPLE",
+		uapi.OVS_ACTION_ATTR_RECIRC:        "OVS_ACTION_ATTR_RECIRC",
+		uapi.OVS_ACTION_ATTR_HASH:          "OVS_ACTION_ATTR_HASH",
+		uapi.OVS_ACTION_ATTR_PUSH_MPLS:     "OVS_ACTION_ATTR_PUSH_MPLS",
+		uapi.OVS_ACTION_ATTR_POP_MPLS:      "OVS_ACTION_ATTR_POP_MPLS",
+		uapi.OVS_ACTION_ATTR_SET_MASKED:    "OVS_ACTION_ATTR_SET_MASKED",
+		uapi.OVS_ACTION_ATTR_CT:            "OVS_ACTION_ATTR_CT",
+		uapi.OVS_ACTION_ATTR_TRUNC:         "OVS_ACTION_ATTR_TRUNC",
+		uapi.OVS_ACTION_ATTR_PUSH_ETH:      "OVS_ACTION_ATTR_PUSH_ETH",
+		uapi.OVS_ACTION_ATTR_POP_ETH:       "OVS_ACTION_ATTR_POP_ETH",
+		uapi.OVS_ACTION_ATTR_CT_CLEAR:      "OVS_ACTION_ATTR_CT_CLEAR",
+		uapi.OVS_ACTION_ATTR_PUSH_NSH:      "OVS_ACTION_ATTR_PUSH_NSH",
+		uapi.OVS_ACTION_ATTR_POP_NSH:       "OVS_ACTION_ATTR_POP_NSH",
+		uapi.OVS_ACTION_ATTR_METER:         "OVS_ACTION_ATTR_METER",
+		uapi.OVS_ACTION_ATTR_CLONE:         "OVS_ACTION_ATTR_CLONE",
+		uapi.OVS_ACTION_ATTR_CHECK_PKT_LEN: "OVS_ACTION_ATTR_CHECK_PKT_LEN",
+		uapi.OVS_ACTION_ATTR_ADD_MPLS:      "OVS_ACTION_ATTR_ADD_MPLS",
+		uapi.OVS_ACTION_ATTR_DEC_TTL:       "OVS_ACTION_ATTR_DEC_TTL",
+		uapi.OVS_ACTION_ATTR_DROP:          "OVS_ACTION_ATTR_DROP",
+		uapi.OVS_ACTION_ATTR_PSAMPLE:       "OVS_ACTION_ATTR_PSAMPLE",
+	}}
+	s.Nests = map[uint16]*nl.AttrSpec{
+		uapi.OVS_ACTION_ATTR_CLONE:      s,
+		uapi.OVS_ACTION_ATTR_SET:        KeySpec,
+		uapi.OVS_ACTION_ATTR_SET_MASKED: KeySpec,
+		uapi.OVS_ACTION_ATTR_USERSPACE: {Names: map[uint16]string{
+			uapi.OVS_USERSPACE_ATTR_PID:             "OVS_USERSPACE_ATTR_PID",
+			uapi.OVS_USERSPACE_ATTR_USERDATA:        "OVS_USERSPACE_ATTR_USERDATA",
+			uapi.OVS_USERSPACE_ATTR_EGRESS_TUN_PORT: "OVS_USERSPACE_ATTR_EGRESS_TUN_PORT",
+			uapi.OVS_USERSPACE_ATTR_ACTIONS:         "OVS_USERSPACE_ATTR_ACTIONS",
+		}},
+		uapi.OVS_ACTION_ATTR_PSAMPLE: {Names: map[uint16]string{
+			uapi.OVS_PSAMPLE_ATTR_GROUP:  "OVS_PSAMPLE_ATTR_GROUP",
+			uapi.OVS_PSAMPLE_ATTR_COOKIE: "OVS_PSAMPLE_ATTR_COOKIE",
+		}},
+		uapi.OVS_ACTION_ATTR_SAMPLE: {
+			Names: map[uint16]string{
+				uapi.OVS_SAMPLE_ATTR_PROBABILITY: "OVS_SAMPLE_ATTR_PROBABILITY",
+				uapi.OVS_SAMPLE_ATTR_ACTIONS:     "OVS_SAMPLE_ATTR_ACTIONS",
+			},
+			Nests: map[uint16]*nl.AttrSpec{uapi.OVS_SAMPLE_ATTR_ACTIONS: s},
+		},
+		uapi.OVS_ACTION_ATTR_CT: {Names: map[uint16]string{
+			uapi.OVS_CT_ATTR_COMMIT:       "OVS_CT_ATTR_COMMIT",
+			uapi.OVS_CT_ATTR_ZONE:         "OVS_CT_ATTR_ZONE",
+			uapi.OVS_CT_ATTR_MARK:         "OVS_CT_ATTR_MARK",
+			uapi.OVS_CT_ATTR_LABELS:       "OVS_CT_ATTR_LABELS",
+			uapi.OVS_CT_ATTR_HELPER:       "OVS_CT_ATTR_HELPER",
+			uapi.OVS_CT_ATTR_NAT:          "OVS_CT_ATTR_NAT",
+			uapi.OVS_CT_ATTR_FORCE_COMMIT: "OVS_CT_ATTR_FORCE_COMMIT",
+			uapi.OVS_CT_ATTR_EVENTMASK:    "OVS_CT_ATTR_EVENTMASK",
+			uapi.OVS_CT_ATTR_TIMEOUT:      "OVS_CT_ATTR_TIMEOUT",
+		}},
+		uapi.OVS_ACTION_ATTR_CHECK_PKT_LEN: {
+			Names: map[uint16]string{
+				uapi.OVS_CHECK_PKT_LEN_ATTR_PKT_LEN:               "OVS_CHECK_PKT_LEN_ATTR_PKT_LEN",
+				uapi.OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER:    "OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER",
+				uapi.OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL: "OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL",
+			},
+			Nests: map[uint16]*nl.AttrSpec{
+				uapi.OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER:    s,
+				uapi.OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL: s,
+			},
+		},
+		uapi.OVS_ACTION_ATTR_DEC_TTL: {
+			Names: map[uint16]string{
+				uapi.OVS_DEC_TTL_ATTR_ACTION: "OVS_DEC_TTL_ATTR_ACTION",
+			},
+			Nests: map[uint16]*nl.AttrSpec{uapi.OVS_DEC_TTL_ATTR_ACTION: s},
+		},
+	}
+	return s
+}
