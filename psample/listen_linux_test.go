@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package psample
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/dpscope/dpscope/nl"
+	"github.com/dpscope/dpscope/nl/uapi"
+)
+
+// userListener is a Listener on a NETLINK_USERSOCK socket: everything but the
+// family itself, without a kernel module and without privilege.
+func userListener(t *testing.T, cfg Config) (*Listener, func(...[]byte)) {
+	t.Helper()
+	dial := func() *netlink.Conn {
+		c, err := netlink.Dial(unix.NETLINK_USERSOCK, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	l := &Listener{conn: dial(), groups: slices.Sorted(slices.Values(cfg.Groups)), idle: cfg.Idle}
+	t.Cleanup(func() { _ = l.Close() })
+	var err error
+	if l.batch, err = nl.NewBatch(l.conn, nl.BatchSlotSize); err != nil {
+		t.Fatal(err)
+	}
+	l.ctl = &control{conn: dial(), wake: l.batch.Wake}
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_USERSOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: l.conn.PID()}
+	return l, func(msgs ...[]byte) {
+		t.Helper()
+		for _, m := range msgs {
+			if err := unix.Sendto(fd, m, 0, to); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// drain stops the listener and collects what it hands out.
+func drain(t *testing.T, l *Listener) (groups []uint32, notices []string) {
+	t.Helper()
+	if err := l.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	for s, err := range l.Samples(t.Context()) {
+		var n Notice
+		switch {
+		case errors.As(err, &n):
+			notices = append(notices, n.Error())
+		case err != nil:
+			t.Fatal(err)
+		default:
+			groups = append(groups, s.Group)
+		}
+	}
+	return groups, notices
+}
+
+func TestListenerFiltersAndCounts(t *testing.T) {
+	l, send := userListener(t, Config{Groups: []uint32{9, 5}})
+	group := kernelSample(5, 0)
+	group.cmd = uapi.PSAMPLE_CMD_DEL_GROUP
+	bad := new(message).u32(uapi.PSAMPLE_ATTR_SAMPLE_RATE, 1).build()
+	ack := kernelSample(5, 0).build()
+	binary.NativeEndian.PutUint16(ack[4:], 2) // NLMSG_ERROR
+	both := append(kernelSample(9, 0).build(), kernelSample(5, 1).build()...)
+	send(kernelSample(5, 0).build(), kernelSample(6, 0).build(), group.build(), bad, ack, both)
+	groups, notices := drain(t, l)
+	if d := cmp.Diff([]uint32{5, 9, 5}, groups); d != "" {
+		t.Error(d)
+	}
+	if len(notices) != 1 || !strings.Contains(notices[0], "PSAMPLE_ATTR_SAMPLE_GROUP") {
+		t.Errorf("notices %q", notices)
+	}
+	want := Stats{Received: 5, Delivered: 3, Filtered: 1, Malformed: 1, Groups: map[uint32]GroupStats{
+		5: {Received: 2}, 9: {Received: 1},
+	}}
+	if d := cmp.Diff(want, l.Stats()); d != "" {
+		t.Error(d)
+	}
+	if _, err := l.Next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+func TestListenerReportsGapsOnce(t *testing.T) {
+	l, send := userListener(t, Config{})
+	send(kernelSample(1, 0).build(), kernelSample(1, 4).build(), kernelSample(1, 5).build())
+	groups, notices := drain(t, l)
+	if len(groups) != 3 || len(notices) != 1 || !strings.Contains(notices[0], "group 1: 3") {
+		t.Errorf("groups %v, notices %q", groups, notices)
+	}
+	if st := l.Stats(); st.Vanished != 3 || st.Lost() != 3 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestListenerHostileDatagrams(t *testing.T) {
+	l, send := userListener(t, Config{})
+	short := kernelSample(1, 0).build()
+	binary.NativeEndian.PutUint32(short, 1<<31)
+	zero := kernelSample(1, 0).build()
+	binary.NativeEndian.PutUint32(zero, 0)
+	send([]byte{1}, make([]byte, 15), short, zero, kernelSample(1, 0).build()[:40], kernelSample(2, 0).build())
+	groups, notices := drain(t, l)
+	if d := cmp.Diff([]uint32{2}, groups); d != "" || len(notices) != 5 {
+		t.Errorf("%s; notices %q", d, notices)
+	}
+}
+
+func TestListenerContextAndResume(t *testing.T) {
+	l, send := userListener(t, Config{})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := l.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("error %v", err)
+	}
+	send(kernelSample(3, 0).build())
+	if _, err := l.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("ended context: error %v", err)
+	}
+	if groups, _ := drain(t, l); len(groups) != 1 {
+		t.Errorf("what was queued is gone: %v", groups)
+	}
+}
+
+func TestListenerStopFromElsewhere(t *testing.T) {
+	l, _ := userListener(t, Config{})
+	time.AfterFunc(20*time.Millisecond, func() { _ = l.Stop() })
+	if _, err := l.Next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestListenerCloseFromElsewhere(t *testing.T) {
+	l, _ := userListener(t, Config{})
+	time.AfterFunc(20*time.Millisecond, func() { _ = l.Close() })
+	if _, err := l.Next(t.Context()); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("error %v", err)
+	}
+	l.Stats() // keeps working
+}
+
+func TestListenerIdle(t *testing.T) {
+	idle := 0
+	full := errors.New("output is full")
+	l, send := userListener(t, Config{Idle: func() error {
+		if idle++; idle == 2 {
+			return full
+		}
+		return nil
+	}})
+	send(kernelSample(1, 0).build(), kernelSample(1, 1).build())
+	for i := range 2 {
+		if _, err := l.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if want := i == 0; l.Buffered() != want {
+			t.Errorf("after sample %d: Buffered %v", i, l.Buffered())
+		}
+	}
+	if idle != 0 {
+		t.Error("idle while samples were queued")
+	}
+	time.AfterFunc(20*time.Millisecond, l.batch.Wake)
+	if _, err := l.Next(t.Context()); !errors.Is(err, full) || idle != 2 {
+		t.Errorf("error %v, idle %d times", err, idle)
+	}
+}
+
+func TestListenerModuleEvents(t *testing.T) {
+	l, send := userListener(t, Config{})
+	send(kernelSample(1, 70).build())
+	if _, err := l.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.ctl.removed()
+	var m *ModuleError
+	if _, err := l.Next(t.Context()); !errors.As(err, &m) || m.Loaded {
+		t.Fatalf("error %v", err)
+	}
+	back := nl.Family{ID: 30, Name: "psample", Groups: nil}
+	l.ctl.events.loaded = &back
+	if _, err := l.Next(t.Context()); !errors.Is(err, nl.ErrUnsupported) {
+		t.Fatalf("family without the group: %v", err)
+	}
+}
+
+// controlDatagram is a generic netlink message as the kernel multicasts it.
+// Psample's group notifications carry NLM_F_MULTI, and no end follows.
+func controlDatagram(typ uint16, cmd uint8, attrs []byte) []byte {
+	b := binary.NativeEndian.AppendUint32(nil, uint32(attrsAt+len(attrs)))
+	b = binary.NativeEndian.AppendUint16(b, typ)
+	b = binary.NativeEndian.AppendUint16(b, uint16(netlink.Multi))
+	b = append(b, make([]byte, 8)...)
+	return append(append(b, cmd, 1, 0, 0), attrs...)
+}
+
+func TestControlMessages(t *testing.T) {
+	c := &control{fam: nl.Family{ID: 30}, wake: func() {}}
+	family := func(cmd uint8, name string) []byte {
+		return controlDatagram(ctrlFamily, cmd, nl.AppendString(nil, ctrlAttrFamilyName, name))
+	}
+	c.datagram(family(ctrlDelFamily, "other"))
+	c.datagram(nil)
+	c.datagram(make([]byte, 100))
+	c.datagram(family(ctrlDelFamily, "psample")[:30])
+	if ev := c.take(); ev.removed {
+		t.Error("another family's removal was taken for psample's")
+	}
+	group := controlDatagram(30, uapi.PSAMPLE_CMD_NEW_GROUP, nl.AppendUint32(nil, uapi.PSAMPLE_ATTR_SAMPLE_GROUP, 8))
+	c.datagram(slices.Concat(group, group, family(ctrlDelFamily, "psample")))
+	ev := c.take()
+	if !ev.removed || !slices.Equal(ev.created, []uint32{8}) || c.current().ID != 0 {
+		t.Errorf("events %+v, family %d", ev, c.current().ID)
+	}
+	if ev := c.take(); ev.removed || len(ev.created) > 0 {
+		t.Error("events were handed out twice")
+	}
+}
+
+func TestListenerDoesNotAllocate(t *testing.T) {
+	l, send := userListener(t, Config{Groups: []uint32{1}})
+	msg := kernelSample(1, 0).build()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	seq := uint32(0)
+	next := func() []byte {
+		binary.NativeEndian.PutUint32(msg[attrsAt+8+8+8+8+8+4:], seq)
+		seq++
+		return msg
+	}
+	alone := testing.AllocsPerRun(64, func() { send(next()) })
+	seq = 0
+	for l.Buffered() || seq < 65 {
+		if _, err := l.Next(ctx); err != nil {
+			t.Fatal(err)
+		}
+		seq++
+	}
+	with := testing.AllocsPerRun(100, func() {
+		send(next())
+		if s, err := l.Next(ctx); err != nil || s.Seq != seq-1 {
+			t.Fatal(err)
+		}
+	})
+	if with > alone {
+		t.Errorf("%v allocations per sample, %v of them for sending", with, alone)
+	}
+}
+
+func TestListenWithoutModule(t *testing.T) {
+	l, err := Listen(Config{})
+	if err == nil {
+		_ = l.Close()
+		t.Skip("this kernel has psample and we may listen")
+	}
+	if !errors.Is(err, nl.ErrUnsupported) && !errors.Is(err, unix.EPERM) {
+		t.Fatal(err)
+	}
+	if errors.Is(err, nl.ErrUnsupported) && !strings.Contains(err.Error(), "modprobe psample") {
+		t.Errorf("no advice in %q", err)
+	}
+}
+
+func TestIfNames(t *testing.T) {
+	n, err := OpenIfNames(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = n.Close() }()
+	if name, ok := n.Name(1, true); !ok || name != "lo" {
+		t.Errorf("interface 1 is %q, %v", name, ok)
+	}
+	if name, ok := n.Name(1<<30, false); ok {
+		t.Errorf("interface 2^30 is %q", name)
+	}
+}
+
+func link(typ netlink.HeaderType, family byte, index uint32, name string) netlink.Message {
+	data := make([]byte, ifinfomsgLen)
+	data[0] = family
+	binary.NativeEndian.PutUint32(data[4:], index)
+	return netlink.Message{Header: netlink.Header{Type: typ}, Data: nl.AppendString(data, uapi.IFLA_IFNAME, name)}
+}
+
+func TestIfNamesFollow(t *testing.T) {
+	conn, err := nl.Dial(unix.NETLINK_ROUTE, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	n := &IfNames{conn: conn, names: map[uint32]string{}, miss: map[uint32]time.Time{}}
+	check := func(what string, index uint32, narrow bool, want string) {
+		t.Helper()
+		if got, _ := n.Name(index, narrow); got != want {
+			t.Errorf("%s: %d is %q, want %q", what, index, got, want)
+		}
+	}
+	n.apply(link(uapi.RTM_NEWLINK, 0, 61000, "a"))
+	check("new", 61000, true, "a")
+	n.apply(link(uapi.RTM_NEWLINK, 0, 61000, "b"))
+	check("renamed", 61000, true, "b")
+	n.apply(link(rtmDelLink, unix.AF_BRIDGE, 61000, "b"))
+	n.apply(link(rtmDelLink, 0, 61000, "b"))
+	n.apply(link(rtmDelLink, 0, 61000, "b"))
+	check("removed", 61000, true, "b")
+	n.apply(link(uapi.RTM_NEWLINK, 0, 61000, "c"))
+	check("number used again", 61000, true, "c")
+	n.apply(link(uapi.RTM_NEWLINK, 0, 61000+1<<16, "wide"))
+	check("two with the same lower half", 61000, true, "")
+	check("exact number", 61000, false, "c")
+	check("wide number", 61000+1<<16, false, "wide")
+	n.apply(link(uapi.RTM_NEWLINK, 0, 5+1<<16, "wide2"))
+	check("lower half of one", 5, true, "wide2")
+	n.apply(link(rtmDelLink, 0, 61000+1<<16, "wide"))
+	n.apply(link(rtmDelLink, 0, 5+1<<16, "wide2"))
+	check("no wide one left", 61000, true, "c")
+	n.apply(netlink.Message{Header: netlink.Header{Type: uapi.RTM_NEWLINK}, Data: []byte{1}})
+	for i := range uint32(maxGone + 5) {
+		n.apply(link(uapi.RTM_NEWLINK, 0, 1000+i, "x"))
+		n.apply(link(rtmDelLink, 0, 1000+i, "x"))
+	}
+	if len(n.gone) > maxGone || len(n.names) > maxGone+5 {
+		t.Errorf("%d removed ones kept, %d names", len(n.gone), len(n.names))
+	}
+}
+
+// TestControlReceives sends what a real kernel does when a sample action goes
+// and the module after it, in datagrams of their own.
+func TestControlReceives(t *testing.T) {
+	conn, err := netlink.Dial(unix.NETLINK_USERSOCK, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := nl.NewBatch(conn, controlSlot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	woken := make(chan struct{}, 2)
+	c := &control{conn: conn, batch: batch, fam: nl.Family{ID: 30}, wake: func() { woken <- struct{}{} }}
+	go c.run()
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_USERSOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	for _, d := range [][]byte{
+		controlDatagram(30, uapi.PSAMPLE_CMD_DEL_GROUP, nl.AppendUint32(nil, uapi.PSAMPLE_ATTR_SAMPLE_GROUP, 8)),
+		controlDatagram(ctrlFamily, ctrlDelFamily, nl.AppendString(nil, ctrlAttrFamilyName, "psample")),
+	} {
+		if err := unix.Sendto(fd, d, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: conn.PID()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-woken
+	if ev := c.take(); !ev.removed {
+		t.Error("the removal was not noticed")
+	}
+	c.close()
+	<-woken
+	if ev := c.take(); ev.err == nil {
+		t.Error("the end of the socket was not reported")
+	}
+}
