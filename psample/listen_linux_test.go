@@ -143,6 +143,28 @@ func TestListenerContextAndResume(t *testing.T) {
 	}
 }
 
+// A context that ends between two batches must not bring the last one again.
+func TestListenerContextEndsBetweenBatches(t *testing.T) {
+	l, send := userListener(t, Config{})
+	send(kernelSample(5, 0).build(), kernelSample(5, 1).build())
+	for want := range 2 {
+		if s, err := l.Next(t.Context()); err != nil || s.Seq != uint32(want) {
+			t.Fatalf("sample %d: %v, %v", want, s, err)
+		}
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Next(over); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want the context's error", err)
+	}
+	if groups, _ := drain(t, l); len(groups) > 0 {
+		t.Errorf("%d samples came twice", len(groups))
+	}
+	if st := l.Stats(); st.Received != 2 {
+		t.Errorf("received %d, want 2", st.Received)
+	}
+}
+
 func TestListenerStopFromElsewhere(t *testing.T) {
 	l, _ := userListener(t, Config{})
 	time.AfterFunc(20*time.Millisecond, func() { _ = l.Stop() })

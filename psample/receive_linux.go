@@ -84,13 +84,13 @@ func (l *Listener) wants(group uint32) bool {
 // fill gets the next batch, waiting if need be. It returns with nothing fetched
 // when there is something to report.
 func (l *Listener) fill(ctx context.Context) error {
-	l.slot = 0
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	// Asked before the queue is looked at: once Stop has left the group, an
 	// empty queue stays empty.
 	stopped := l.isStopped()
+	l.slot = 0
 	n, err := l.batch.Try()
 	switch {
 	case errors.Is(err, nl.ErrOverrun):

@@ -225,6 +225,8 @@ func TestCommandLine(t *testing.T) {
 		{"-c -1", nil, 2, "-c"},
 		{"-d nonsense", nil, 2, "--duration"},
 		{"-d -1s", nil, 2, "cannot be negative"},
+		{"-d 0s", nil, 2, "must be more than 0"},
+		{"-c 0", nil, 2, "must be more than 0"},
 		{"--buffer -5", nil, 2, "--buffer"},
 		{"--cookie-format ipfix", nil, 2, "known: auto, ovs, raw"},
 		{"surplus", nil, 2, "surplus"},

@@ -62,6 +62,12 @@ kernel lacks psample or, with --require-cookie, cookies; 5 samples were lost and
 			if err != nil {
 				return err
 			}
+			// 0 stands for no limit only when nobody asked for one.
+			for name, zero := range map[string]bool{"count": opt.count == 0, "duration": opt.duration == 0} {
+				if zero && cmd.Flags().Changed(name) {
+					return cli.Usagef("--%s 0: must be more than 0; leave it out for no limit", name)
+				}
+			}
 			if opt.requireCookie {
 				if err := requireCookie(cmd.Context()); err != nil {
 					return err
