@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/dpscope/dpscope/cmd/internal/cli"
+	"github.com/dpscope/dpscope/selftests/cases"
+)
+
+func run(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	status = cli.Run(context.Background(), newCommand(), args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	return status, out.String(), errs.String()
+}
+
+func TestList(t *testing.T) {
+	status, out, errs := run(t, "list")
+	if status != cli.ExitOK || errs != "" || strings.Count(out, "\n") != len(cases.All()) {
+		t.Errorf("status %d, %d lines, stderr %q", status, strings.Count(out, "\n"), errs)
+	}
+	status, out, _ = run(t, "list", "-j", "tc-sample-*", "ovs-sample-nested")
+	var got struct {
+		Schema string
+		Items  []struct {
+			Name, Doc string
+			Needs     []string
+			Global    *bool
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil || status != cli.ExitOK {
+		t.Fatalf("status %d, %v: %s", status, err, out)
+	}
+	if got.Schema != listSchema || len(got.Items) < 5 {
+		t.Errorf("%+v", got)
+	}
+	for _, c := range got.Items {
+		if c.Name == "" || c.Doc == "" || len(c.Needs) == 0 || c.Global == nil {
+			t.Errorf("incomplete: %+v", c)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"list no-such-case", `pattern "no-such-case": no case of that name`},
+		{"run no-such-case", `pattern "no-such-case": no case of that name`},
+		{"list [", "syntax error in pattern"},
+		{"list -p", "--pretty goes with --json"},
+		{"run --timeout 0s", "must be positive"},
+		{"run --timeout soon", "invalid argument"},
+		{"", "a command is missing"},
+		{"matrix", "unknown command"},
+	} {
+		status, out, errs := run(t, strings.Fields(tt.args)...)
+		if status != cli.ExitUsage || out != "" || !strings.Contains(errs, tt.want) || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%q: status %d, stdout %q, stderr %q; want %q", tt.args, status, out, errs, tt.want)
+		}
+	}
+}

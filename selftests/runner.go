@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package selftests
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/dpscope/dpscope/nl"
+)
+
+// DefaultTimeout bounds a case that sets no limit of its own.
+const DefaultTimeout = 60 * time.Second
+
+// Runner runs cases one after the other: what the kernel logs can then be laid
+// at the door of one case, and no case disturbs another's statistics.
+type Runner struct {
+	Features *Features
+	// Sandbox calls run in the surroundings a case wants (a locked thread in
+	// a fresh network namespace) and returns at once; done is called when run
+	// has ended, also if it ended its goroutine. The error tells that the
+	// surroundings could not be had; neither function is called then.
+	Sandbox func(run func(*nl.NetNS), done func()) error
+	// Log is the kernel's log; nil leaves it unwatched.
+	Log KernelLog
+	// Out takes the KTAP report, line by line.
+	Out io.Writer
+	// Verbose shows the diagnostics of passed cases, too.
+	Verbose bool
+	// NoSkip makes a failure of every skip: for kernels that are known to
+	// have everything.
+	NoSkip bool
+	// Notes are diagnostic lines at the head of the report.
+	Notes []string
+
+	// Grace is how long a case whose time is up may take to end by itself;
+	// Settle how long late kernel messages are waited for at the end of the
+	// run; Timeout the limit of cases without one. 0 is a sensible default.
+	Grace, Settle, Timeout time.Duration
+}
+
+// Result counts the outcomes of a run.
+type Result struct {
+	Passed, Failed, Skipped int
+	// Interrupted tells that not all cases ran.
+	Interrupted bool
+}
+
+// OK tells that nothing failed and everything ran.
+func (r Result) OK() bool { return r.Failed == 0 && !r.Interrupted }
+
+// AllSkipped tells that there was nothing to test on this kernel.
+func (r Result) AllSkipped() bool { return r.OK() && r.Passed == 0 && r.Skipped > 0 }
+
+type status int
+
+const (
+	passed status = iota
+	failed
+	skipped
+)
+
+type outcome struct {
+	status status
+	reason string // of a skip
+	lines  []string
+}
+
+func (o *outcome) failf(format string, args ...any) {
+	o.status = failed
+	o.lines = append(o.lines, fmt.Sprintf(format, args...))
+}
+
+// Run runs the cases and writes the report. The error tells that the report
+// could not be written or that the cases are unfit; failed cases are in the
+// result.
+func (r *Runner) Run(ctx context.Context, cases []Case) (Result, error) {
+	if err := Validate(cases); err != nil {
+		return Result{}, err
+	}
+	k := &ktap{w: r.Out}
+	k.plan(len(cases))
+	for _, n := range r.Notes {
+		k.note(n)
+	}
+	log := r.watchLog(k)
+	var res Result
+	for i, c := range ordered(cases) {
+		if ctx.Err() != nil {
+			res.Interrupted = true
+			break
+		}
+		if k.err != nil {
+			break // nobody reads the report any more
+		}
+		start := time.Now()
+		o := r.runCase(ctx, c)
+		if i == len(cases)-1 && log != nil {
+			// Namespaces are torn down in the background; what goes wrong
+			// there has to be caught, too.
+			sleep(ctx, orDefault(r.Settle, 300*time.Millisecond))
+		}
+		log.check(&o)
+		if o.status == skipped && r.NoSkip {
+			o.failf("skipped (%s), but nothing may be skipped in this run", o.reason)
+		}
+		r.report(k, i+1, c, o, time.Since(start))
+		switch o.status {
+		case passed:
+			res.Passed++
+		case skipped:
+			res.Skipped++
+		case failed:
+			res.Failed++
+		}
+	}
+	if res.Interrupted {
+		k.bail("interrupted")
+	}
+	k.totals(res)
+	if k.err != nil {
+		return res, fmt.Errorf("write report: %w", k.err)
+	}
+	return res, nil
+}
+
+func (r *Runner) report(k *ktap, n int, c Case, o outcome, took time.Duration) {
+	if r.Verbose {
+		k.note(fmt.Sprintf("%s: %s (%d ms)", c.Name, c.Doc, took.Milliseconds()))
+	}
+	if o.status == failed || r.Verbose {
+		for _, l := range o.lines {
+			k.note(c.Name + ": " + l)
+		}
+	}
+	k.result(n, c.Name, o)
+}
+
+// runCase runs one case and judges it.
+func (r *Runner) runCase(ctx context.Context, c Case) outcome {
+	for _, f := range c.Needs {
+		has, err := r.Features.Has(ctx, f)
+		if err != nil {
+			o := outcome{}
+			o.failf("%v", err)
+			return o
+		}
+		if !has {
+			return outcome{status: skipped, reason: skipReason(f, r.Features.Since(f))}
+		}
+	}
+	limit := orDefault(c.Timeout, orDefault(r.Timeout, DefaultTimeout))
+	cctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	t := &T{ctx: cctx, c: c, features: r.Features}
+	done := make(chan struct{})
+	if err := r.start(t, done); err != nil {
+		o := outcome{}
+		o.failf("%v", err)
+		return o
+	}
+	select {
+	case <-done:
+	case <-cctx.Done():
+		r.overdue(t, done, limit)
+	}
+	return r.judge(ctx, t)
+}
+
+// start starts the case in the sandbox. That, too, may hang, when an earlier
+// case has left the kernel with a lock held.
+func (r *Runner) start(t *T, done chan<- struct{}) error {
+	started := make(chan error, 1)
+	go func() {
+		started <- r.Sandbox(func(ns *nl.NetNS) {
+			t.ns = ns
+			t.run()
+		}, func() { close(done) })
+	}()
+	select {
+	case err := <-started:
+		return err
+	case <-t.ctx.Done():
+		return fmt.Errorf("the network namespace was not there in time: %w", t.ctx.Err())
+	}
+}
+
+// overdue deals with a case that still runs although it should have ended.
+func (r *Runner) overdue(t *T, done <-chan struct{}, limit time.Duration) {
+	grace := orDefault(r.Grace, 5*time.Second)
+	if errors.Is(t.ctx.Err(), context.DeadlineExceeded) {
+		t.Errorf("timeout after %v", limit)
+	} else {
+		t.Errorf("interrupted")
+	}
+	if wait(done, grace) {
+		return
+	}
+	t.Errorf("does not end: cleaning up behind its back")
+	swept := make(chan struct{})
+	go func() {
+		defer close(swept)
+		t.cleanup()
+	}()
+	if !wait(swept, grace) {
+		t.Errorf("its cleanup does not end, either")
+	}
+}
+
+// judge makes an outcome of what the case left behind, and verifies a skip: the
+// case may only have skipped over a feature that is absent.
+func (r *Runner) judge(ctx context.Context, t *T) outcome {
+	t.mu.Lock()
+	o := outcome{lines: slices.Clone(t.lines)}
+	hasFailed, over := t.failed, t.skipped
+	t.mu.Unlock()
+	switch {
+	case hasFailed:
+		o.status = failed
+	case over != "":
+		o.status, o.reason = skipped, skipReason(over, r.Features.Since(over))
+		switch has, err := r.Features.Has(ctx, over); {
+		case err != nil:
+			o.failf("skipped, but: %v", err)
+		case has:
+			o.failf("skipped over feature %s, which this kernel has", over)
+		}
+	}
+	return o
+}
+
+func wait(ch <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ch:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) { wait(ctx.Done(), d) }
+
+func orDefault(d, fallback time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return fallback
+}
