@@ -88,7 +88,7 @@ kmod-check: kmod ## git am, checkpatch, W=1, each patch alone, uapi headers
 	@.ci/kmod-check
 
 bench: ## benchmarks of the hot paths
-	@$(GO) test -run '^$$' -bench . -benchmem ./psample/... ./ovs/odp/... ./internal/pktsum/...
+	@.ci/bench
 
 install: build ## install the tools under PREFIX (default /usr/local)
 	@install -d $(DESTDIR)$(PREFIX)/bin

@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/dpscope/dpscope/nl"
+	"github.com/mdlayher/netlink"
+
 	"github.com/dpscope/dpscope/nl/uapi"
 )
 
@@ -360,11 +362,41 @@ func narrowOnWire(s *Sample) bool {
 
 func BenchmarkDecode(b *testing.B) {
 	msg := kernelSample(1, 1).build()
-	var s Sample
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := Decode(msg, &s); err != nil {
-			b.Fatal(err)
+	b.Run("ours", func(b *testing.B) {
+		var s Sample
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := Decode(msg, &s); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
+	})
+	// What a listener written on the library alone does.
+	b.Run("peer=AttributeDecoder", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			ad, err := netlink.NewAttributeDecoder(msg[nlmsgHeaderLen+4:])
+			if err != nil {
+				b.Fatal(err)
+			}
+			var s Sample
+			for ad.Next() {
+				switch ad.Type() {
+				case uapi.PSAMPLE_ATTR_SAMPLE_GROUP:
+					s.Group = ad.Uint32()
+				case uapi.PSAMPLE_ATTR_GROUP_SEQ:
+					s.Seq = ad.Uint32()
+				case uapi.PSAMPLE_ATTR_SAMPLE_RATE:
+					s.Rate = ad.Uint32()
+				case uapi.PSAMPLE_ATTR_USER_COOKIE:
+					s.Cookie = ad.Bytes()
+				case uapi.PSAMPLE_ATTR_DATA:
+					s.Data = ad.Bytes()
+				}
+			}
+			if ad.Err() != nil || s.Group != 1 {
+				b.Fatal(ad.Err(), s.Group)
+			}
+		}
+	})
 }

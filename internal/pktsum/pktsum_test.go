@@ -262,9 +262,20 @@ func BenchmarkParse(b *testing.B) {
 	p := New()
 	data := build(eth(eIP4), ipv4(layers.IPProtocolUDP), &layers.UDP{SrcPort: 1, DstPort: 2})
 	buf := make([]byte, 0, 1024)
-	b.ReportAllocs()
-	for b.Loop() {
-		p.Parse(ethPIP, data)
-		p.AppendText(buf)
-	}
+	b.Run("ours", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			p.Parse(ethPIP, data)
+			p.AppendText(buf)
+		}
+	})
+	b.Run("peer=gopacket_NewPacket", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			pkt := gopacket.NewPacket(data, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
+			if pkt.Layer(layers.LayerTypeUDP) == nil {
+				b.Fatal("no UDP")
+			}
+		}
+	})
 }

@@ -230,8 +230,45 @@ func BenchmarkSample512(b *testing.B) {
 	s.SetHas(uapi.PSAMPLE_ATTR_TUNNEL, false)
 	s.Data = append(s.Data, make([]byte, 512-len(s.Data))...)
 	buf := make([]byte, 0, 1<<16)
-	b.ReportAllocs()
-	for b.Loop() {
-		e.AppendSample(buf, s)
-	}
+	line := e.AppendSample(buf, s)
+	b.Run("ours", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			e.AppendSample(buf, s)
+		}
+	})
+	// The same record from a filled struct, so without decoding and without
+	// summarising the packet.
+	b.Run("peer=encoding_json", func(b *testing.B) {
+		var record struct {
+			Type              string          `json:"type"`
+			V                 int             `json:"v"`
+			Group             uint32          `json:"group"`
+			Seq               uint32          `json:"seq"`
+			Rate              uint32          `json:"rate"`
+			RateIsProbability bool            `json:"rate_is_probability"`
+			Probability       float64         `json:"probability"`
+			IIfIndex          uint32          `json:"iifindex"`
+			IIf               string          `json:"iif"`
+			OIfIndex          uint32          `json:"oifindex"`
+			OIf               string          `json:"oif"`
+			OrigSize          uint32          `json:"orig_size"`
+			Proto             uint16          `json:"proto"`
+			Timestamp         time.Time       `json:"timestamp"`
+			Cookie            string          `json:"cookie"`
+			CookieDecoded     map[string]any  `json:"cookie_decoded"`
+			Packet            json.RawMessage `json:"packet"`
+			Data              string          `json:"data"`
+		}
+		if err := json.Unmarshal(line, &record); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			record.Data = hex.EncodeToString(s.Data)
+			if _, err := json.Marshal(&record); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
