@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -37,29 +39,45 @@ type Conn struct {
 	family int
 	ns     *NetNS
 
-	mu    sync.Mutex
-	c     *netlink.Conn
+	mu    sync.Mutex // held for a whole exchange
 	stale bool
+
+	// Close must get through while an exchange waits, and must be final
+	// although a stale connection is replaced.
+	sock   sync.Mutex
+	c      *netlink.Conn
+	closed bool
 }
 
 // Dial opens a netlink socket of the given family (NETLINK_ROUTE,
 // NETLINK_GENERIC ...) in ns; nil means the current network namespace. ns must
 // stay open as long as the Conn is used.
 func Dial(family int, ns *NetNS) (*Conn, error) {
-	c := &Conn{family: family, ns: ns}
-	if err := c.connect(); err != nil {
+	nc, err := DialRaw(family, ns)
+	if err != nil {
 		return nil, err
 	}
-	return c, nil
+	return &Conn{family: family, ns: ns, c: nc}, nil
 }
 
-func (c *Conn) connect() error {
+// socket is the connection for one exchange, a new one when the last exchange
+// left the old one in doubt.
+func (c *Conn) socket() (*netlink.Conn, error) {
+	c.sock.Lock()
+	defer c.sock.Unlock()
+	switch {
+	case c.closed:
+		return nil, net.ErrClosed
+	case !c.stale:
+		return c.c, nil
+	}
 	nc, err := DialRaw(c.family, c.ns)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	_ = c.c.Close()
 	c.c, c.stale = nc, false
-	return nil
+	return nc, nil
 }
 
 // DialRaw opens a plain netlink socket with extended acknowledgements on, in
@@ -80,10 +98,26 @@ func DialRaw(family int, ns *NetNS) (*netlink.Conn, error) {
 	return nc, nil
 }
 
-// Close closes the socket; a call in progress ends with an error.
-func (c *Conn) Close() error { return c.c.Close() }
+// Close closes the socket; a call in progress ends with an error, and so does
+// every later one.
+func (c *Conn) Close() error {
+	c.sock.Lock()
+	defer c.sock.Unlock()
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	return c.c.Close()
+}
 
-// Execute sends one request and returns the kernel's replies. An
+// answerGrace is how long an answer is waited for after the context has ended.
+// The kernel carries a request out while it is being sent, so the answer is
+// there, and without it nobody would know whether something is to be undone.
+const answerGrace = time.Second
+
+// Execute sends one request and returns the kernel's replies. A context that
+// ends before the request is sent prevents it; one that ends afterwards changes
+// nothing, so that success and failure are what they say. An
 // acknowledgement is always asked for and read, so that a request without a
 // reply still reports success, and one with a reply leaves nothing behind in
 // the socket; it is not among the messages returned.
@@ -91,14 +125,14 @@ func (c *Conn) Execute(ctx context.Context, r Request) ([]netlink.Message, error
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var out []netlink.Message
-	err := c.exchange(ctx, r, func() error {
-		req, err := c.c.Send(r.message(netlink.Acknowledge))
+	err := c.exchange(ctx, r, answerGrace, func(nc *netlink.Conn) error {
+		req, err := nc.Send(r.message(netlink.Acknowledge))
 		if err != nil {
 			return err
 		}
 		// The kernel sends reply and acknowledgement as two datagrams.
 		for {
-			msgs, err := c.c.Receive()
+			msgs, err := nc.Receive()
 			if err != nil {
 				return err
 			}
@@ -121,18 +155,19 @@ func (c *Conn) Execute(ctx context.Context, r Request) ([]netlink.Message, error
 
 // Dump sends a dump request and yields message by message, so that a table of
 // any size passes in bounded memory. An interrupted dump
-// (ErrDumpInterrupted) is reported once, after the last message.
+// (ErrDumpInterrupted) is reported once, after the last message. The Conn is
+// busy until the loop ends: calling it from the loop would wait for ever.
 func (c *Conn) Dump(ctx context.Context, r Request) iter.Seq2[netlink.Message, error] {
 	return func(yield func(netlink.Message, error) bool) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		interrupted, stopped := false, false
-		err := c.exchange(ctx, r, func() error {
-			req, err := c.c.Send(r.message(netlink.Dump))
+		err := c.exchange(ctx, r, 0, func(nc *netlink.Conn) error {
+			req, err := nc.Send(r.message(netlink.Dump))
 			if err != nil {
 				return err
 			}
-			for m, err := range c.c.ReceiveIter() {
+			for m, err := range nc.ReceiveIter() {
 				switch {
 				case err != nil:
 					return err
@@ -186,20 +221,18 @@ func (c *Conn) DumpAll(ctx context.Context, r Request) ([]netlink.Message, error
 	return all, last
 }
 
-// exchange runs fn with the context bound to the socket's deadline. It must be
-// called with the lock held.
-func (c *Conn) exchange(ctx context.Context, r Request, fn func() error) error {
-	if err := ctx.Err(); err != nil {
+// exchange runs fn with the end of the context bound to the socket's deadline,
+// grace after it. It must be called with the lock held.
+func (c *Conn) exchange(ctx context.Context, r Request, grace time.Duration, fn func(*netlink.Conn) error) error {
+	if ctx.Err() != nil {
+		return &Error{Op: r.Op, Object: r.Object, Err: ContextError(ctx)}
+	}
+	nc, err := c.socket()
+	if err != nil {
 		return &Error{Op: r.Op, Object: r.Object, Err: err}
 	}
-	if c.stale {
-		_ = c.c.Close()
-		if err := c.connect(); err != nil {
-			return err
-		}
-	}
-	stop := context.AfterFunc(ctx, func() { _ = c.c.SetDeadline(time.Unix(1, 0)) })
-	err := fn()
+	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Now().Add(grace)) })
+	err = fn(nc)
 	if !stop() {
 		// The deadline may have been set after the last read: start afresh.
 		c.stale = true
@@ -207,12 +240,11 @@ func (c *Conn) exchange(ctx context.Context, r Request, fn func() error) error {
 	if err == nil {
 		return nil
 	}
-	var op *netlink.OpError
-	if !errors.As(err, &op) || op.Sequence == 0 {
+	if op, ok := errors.AsType[*netlink.OpError](err); !ok || op.Sequence == 0 {
 		c.stale = true // not an answer to this request
 	}
-	if cerr := ctx.Err(); cerr != nil {
-		err = cerr
+	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil {
+		err = ContextError(ctx)
 	}
 	return r.wrap(err)
 }
@@ -229,8 +261,7 @@ const nlmsgHeaderLen = 16
 
 func (r Request) wrap(err error) error {
 	e := &Error{Op: r.Op, Object: r.Object, Err: errnoOf(err)}
-	var op *netlink.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*netlink.OpError](err); ok {
 		e.Msg = op.Message
 		if at := op.Offset - nlmsgHeaderLen - r.AttrsAt; op.Offset > 0 && at >= 0 && r.AttrsAt <= len(r.Data) {
 			e.Path = AttrPath(r.Data[r.AttrsAt:], at, r.Spec)

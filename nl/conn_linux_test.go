@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"net"
 	"syscall"
 	"testing"
 	"time"
@@ -93,8 +94,8 @@ func TestContextEndsAnExchange(t *testing.T) {
 	// A socket nobody answers on: the wait ends with the context.
 	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	err := c.exchange(ctx, linkRequest(1), func() error {
-		_, err := c.c.Receive()
+	err := c.exchange(ctx, linkRequest(1), 0, func(nc *netlink.Conn) error {
+		_, err := nc.Receive()
 		return err
 	})
 	if !errors.Is(err, context.DeadlineExceeded) {
@@ -117,5 +118,74 @@ func TestRequestErrorNamesTheAttribute(t *testing.T) {
 	}
 	for _, off := range []int{0, 3, 20, 1 << 20, -5} {
 		_ = r.wrap(&netlink.OpError{Err: syscall.EINVAL, Offset: off}).Error()
+	}
+}
+
+// TestContextEndsAsAnExchangeDoes ends contexts at any moment of an exchange:
+// neither the end of one call's context nor a Close may reach into what comes
+// after (run with -race).
+func TestContextEndsAsAnExchangeDoes(t *testing.T) {
+	c := routeConn(t)
+	for i := range 2000 {
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() {
+			time.Sleep(time.Duration(i%50) * time.Microsecond)
+			cancel()
+		}()
+		_, err := c.DumpAll(ctx, linkRequest(0))
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatalf("dump %d: %v", i, err)
+		}
+		if _, err := c.Execute(context.Background(), linkRequest(1)); err != nil {
+			t.Fatalf("request after dump %d: %v", i, err)
+		}
+	}
+}
+
+// TestExecuteKnowsTheOutcome: the kernel has carried a request out by the time
+// it is sent, so a context that ends right then must not hide that.
+func TestExecuteKnowsTheOutcome(t *testing.T) {
+	c := routeConn(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	err := c.exchange(ctx, linkRequest(1), answerGrace, func(nc *netlink.Conn) error {
+		r := linkRequest(1)
+		_, err := nc.Send(r.message(netlink.Acknowledge))
+		cancel()
+		time.Sleep(5 * time.Millisecond) // the context's end has reached the socket
+		if err == nil {
+			_, err = nc.Receive()
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("an answer that was there: %v", err)
+	}
+}
+
+func TestCloseIsFinal(t *testing.T) {
+	c := routeConn(t)
+	for range c.Dump(context.Background(), linkRequest(0)) {
+		break // leaves the connection stale: the next call would reconnect
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Execute(context.Background(), linkRequest(1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a request after Close: %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Errorf("second Close: %v", err)
+	}
+}
+
+func TestCloseWhileReconnecting(t *testing.T) {
+	for range 200 {
+		c := routeConn(t)
+		go func() { _ = c.Close() }()
+		for range 5 {
+			for range c.Dump(context.Background(), linkRequest(0)) {
+				break
+			}
+		}
 	}
 }

@@ -10,8 +10,7 @@ import (
 // errnoOf reduces a library error to the errno at its core, so that texts stay
 // one line and errors.Is works; other errors pass unchanged.
 func errnoOf(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno
 	}
 	return err

@@ -3,6 +3,7 @@
 package nl
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"syscall"
@@ -62,6 +63,24 @@ func (e *Error) hint() string {
 
 // Unwrap gives the cause, so that errors.Is(err, syscall.EEXIST) works.
 func (e *Error) Unwrap() error { return e.Err }
+
+// endedError is the end of a context that has a cause of its own: the cause is
+// what people read, and both match.
+type endedError struct{ err, cause error }
+
+func (e *endedError) Error() string   { return e.cause.Error() }
+func (e *endedError) Unwrap() []error { return []error{e.err, e.cause} }
+
+// ContextError is why ctx, which has ended, did. It matches context.Canceled or
+// context.DeadlineExceeded, and the cause where the context has one, whose text
+// it has then.
+func ContextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || errors.Is(err, cause) {
+		return err
+	}
+	return &endedError{err, cause}
+}
 
 // UnsupportedError names a feature the system lacks and where it is to be had.
 // It matches ErrUnsupported.

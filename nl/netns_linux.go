@@ -56,11 +56,14 @@ func OpenNetNS(spec string) (*NetNS, error) {
 }
 
 func netnsError(spec string, err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
 		err = pe.Err
 	}
-	return fmt.Errorf("network namespace %q: %w (named ones: ip netns list)", spec, err)
+	hint := "named ones: ip netns list"
+	if errors.Is(err, os.ErrPermission) {
+		hint = "run as root"
+	}
+	return fmt.Errorf("network namespace %q: %w (%s)", spec, err, hint)
 }
 
 // NewNetNS makes a network namespace without a name. It disappears, with all

@@ -3,9 +3,11 @@
 package nl
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -30,6 +32,15 @@ func TestOpenNetNSRefusesWhatIsNone(t *testing.T) {
 		}
 		if !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.spec) {
 			t.Errorf("%q: %v, want %q and the name in it", tt.spec, err, tt.want)
+		}
+	}
+}
+
+func TestNetNSHint(t *testing.T) {
+	for errno, want := range map[syscall.Errno]string{syscall.EACCES: "run as root", syscall.ENOENT: "ip netns list"} {
+		err := netnsError("pid:1", &os.PathError{Op: "open", Path: "/proc/1/ns/net", Err: errno})
+		if !strings.Contains(err.Error(), want) || !errors.Is(err, errno) {
+			t.Errorf("%v: want %q", err, want)
 		}
 	}
 }

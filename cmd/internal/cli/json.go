@@ -6,7 +6,24 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/spf13/cobra"
 )
+
+// ListFlags are -j/--json and -p/--pretty of a command that prints a list.
+type ListFlags struct{ json, pretty bool }
+
+// Add adds the flags to a command.
+func (f *ListFlags) Add(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&f.json, "json", "j", false, "print one JSON object")
+	cmd.Flags().BoolVarP(&f.pretty, "pretty", "p", false, "print JSON with line breaks (implies --json)")
+}
+
+// JSON tells whether JSON is wanted.
+func (f *ListFlags) JSON() bool { return f.json || f.pretty }
+
+// Pretty tells whether it is to be indented.
+func (f *ListFlags) Pretty() bool { return f.pretty }
 
 // PrintList writes the JSON form of a list: one object that names its schema
 // and carries the items. A nil list prints as an empty one.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -32,7 +33,9 @@ func Main(root *cobra.Command) {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	ch := make(chan os.Signal, 1)
-	signal.Notify(ch, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	if s := endingSignals(); len(s) > 0 { // Notify takes none for all
+		signal.Notify(ch, s...)
+	}
 	go func() {
 		<-ch
 		cancel(errSignal)
@@ -42,6 +45,12 @@ func Main(root *cobra.Command) {
 	os.Exit(Run(ctx, root, os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }
 
+// endingSignals are the signals that end a command, without those the caller
+// had the process ignore: a tool started by nohup outlives its terminal.
+func endingSignals() []os.Signal {
+	return slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, signal.Ignored)
+}
+
 // Run runs a command tree and returns its exit status. The context given to
 // RunE ends on SIGINT, SIGTERM and SIGHUP; a command then flushes, cleans up
 // and returns nil unless something was lost. Stdout is buffered and flushed at
@@ -49,7 +58,9 @@ func Main(root *cobra.Command) {
 func Run(ctx context.Context, root *cobra.Command, args []string, s Streams) int {
 	out := bufio.NewWriterSize(s.Out, 64<<10)
 	started := false
-	prepare(root, &started)
+	bare := map[*cobra.Command]bool{}
+	prepare(root, &started, bare)
+	root.SetUsageFunc(usageWithout(bare, root.UsageFunc()))
 	root.SetArgs(args)
 	root.SetIn(s.In)
 	root.SetOut(out)
@@ -57,13 +68,15 @@ func Run(ctx context.Context, root *cobra.Command, args []string, s Streams) int
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.Version = Version()
+	if root.Flags().Lookup("version") == nil { // cobra's own takes -v
+		root.Flags().Bool("version", false, "print the version")
+	}
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !started {
 		// Everything before RunE is cobra judging the command line.
-		var e *Error
-		if !errors.As(err, &e) {
+		if _, ok := errors.AsType[*Error](err); !ok {
 			err = Usagef("%w (see: %s --help)", err, cmd.CommandPath())
 		}
 	}
@@ -81,15 +94,16 @@ func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
 }
 
-// prepare marks where usage errors end and makes a bare parent command a usage
-// error instead of a silent success.
-func prepare(c *cobra.Command, started *bool) {
+// prepare marks where usage errors end, and makes a bare parent command a usage
+// error instead of a silent success. It collects these in bare.
+func prepare(c *cobra.Command, started *bool, bare map[*cobra.Command]bool) {
 	if run := c.RunE; run != nil {
 		c.RunE = func(cmd *cobra.Command, args []string) error {
 			*started = true
 			return run(cmd, args)
 		}
 	} else if c.Run == nil && c.HasSubCommands() {
+		bare[c] = true
 		c.Args = cobra.ArbitraryArgs
 		c.RunE = func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -99,7 +113,19 @@ func prepare(c *cobra.Command, started *bool) {
 		}
 	}
 	for _, sub := range c.Commands() {
-		prepare(sub, started)
+		prepare(sub, started, bare)
+	}
+}
+
+// usageWithout keeps usage from showing bare parents as commands that run:
+// only cobra takes them for such, because of what prepare gave them.
+func usageWithout(bare map[*cobra.Command]bool, usage func(*cobra.Command) error) func(*cobra.Command) error {
+	return func(c *cobra.Command) error {
+		if bare[c] {
+			defer func(run func(*cobra.Command, []string) error) { c.RunE = run }(c.RunE)
+			c.RunE = nil
+		}
+		return usage(c)
 	}
 }
 

@@ -7,6 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,6 +71,57 @@ func TestRunStatusAndStreams(t *testing.T) {
 	}
 }
 
+// TestParentUsage: a command that only holds others is not shown as one that
+// runs by itself; one that does both is.
+func TestParentUsage(t *testing.T) {
+	own := tool(nil)
+	own.RunE = func(*cobra.Command, []string) error { return nil }
+	nested := tool(nil)
+	nested.AddCommand(&cobra.Command{Use: "inner"})
+	nested.Commands()[1].AddCommand(&cobra.Command{Use: "leaf", RunE: own.RunE})
+	for _, tt := range []struct {
+		root *cobra.Command
+		args []string
+		want string
+	}{
+		{tool(nil), []string{"--help"}, "Usage:\n  tool [command]\n"},
+		{tool(nil), []string{"help"}, "Usage:\n  tool [command]\n"},
+		{tool(nil), []string{"do", "--help"}, "Usage:\n  tool do [flags]\n"},
+		{nested, []string{"help", "inner"}, "Usage:\n  tool inner [command]\n"},
+		{own, []string{"--help"}, "Usage:\n  tool [flags]\n  tool [command]\n"},
+	} {
+		var out, errs bytes.Buffer
+		if got := Run(t.Context(), tt.root, tt.args, Streams{Out: &out, Err: &errs}); got != ExitOK || !strings.Contains(out.String(), tt.want) {
+			t.Errorf("%v: status %d, no %q in %s%s", tt.args, got, tt.want, &out, &errs)
+		}
+	}
+	var out, errs bytes.Buffer
+	if got := Run(t.Context(), nested, []string{"inner"}, Streams{Out: &out, Err: &errs}); got != ExitUsage || out.Len() > 0 {
+		t.Errorf("bare parent after its help: status %d, %s%s", got, &out, &errs)
+	}
+}
+
+// TestIgnoredSignals: what the caller has the process ignore (nohup, a
+// background job) must not end it.
+func TestIgnoredSignals(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP)
+	defer signal.Reset(syscall.SIGHUP)
+	if got := endingSignals(); slices.Contains(got, os.Signal(syscall.SIGHUP)) || !slices.Contains(got, os.Signal(syscall.SIGTERM)) {
+		t.Errorf("the tool ends on %v", got)
+	}
+}
+
+// TestInterruptedText: what a signal cut off says so, and is a cancelled
+// context for everybody else.
+func TestInterruptedText(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errSignal)
+	err := nl.ContextError(ctx)
+	if err.Error() != "interrupted" || !errors.Is(err, context.Canceled) || !Interrupted(ctx) {
+		t.Errorf("got %v", err)
+	}
+}
+
 type closedPipe struct{}
 
 func (closedPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
@@ -91,6 +145,10 @@ func TestVersionFlag(t *testing.T) {
 	root := &cobra.Command{Use: "tool", RunE: func(*cobra.Command, []string) error { return errors.New("ran") }}
 	if got := Run(context.Background(), root, []string{"--version"}, Streams{Out: &out, Err: &errs}); got != ExitOK || !strings.HasPrefix(out.String(), "tool ") {
 		t.Errorf("status %d, stdout %q, stderr %q", got, out.String(), errs.String())
+	}
+	// The short letter is for verbosity, where a tool has that.
+	if got := Run(context.Background(), tool(nil), []string{"-v"}, Streams{Out: &out, Err: &errs}); got != ExitUsage {
+		t.Errorf("-v: status %d, stdout %q", got, out.String())
 	}
 }
 
