@@ -92,6 +92,30 @@ func (c *Client) execute(ctx context.Context, r request) error {
 	return err
 }
 
+// create sends a request that makes something and gives what was made, as the
+// kernel tells it: its name need not be the one that was asked for (a device
+// also goes by its alternative names).
+func create[T any](ctx context.Context, c *Client, r request, decode func([]byte) (T, error)) (made T, err error) {
+	r.flags |= netlink.Echo
+	gr, err := c.generic(r)
+	if err != nil {
+		return made, err
+	}
+	msgs, err := c.g.Execute(ctx, gr)
+	if err != nil {
+		return made, err
+	}
+	if len(msgs) == 0 {
+		return made, &nl.Error{Op: r.op, Object: r.object, Err: errNoReply}
+	}
+	if made, err = decode(msgs[0].Data); err != nil {
+		return made, &nl.Error{Op: r.op, Object: r.object, Err: err}
+	}
+	return made, nil
+}
+
+var errNoReply = errors.New("the kernel did it but did not say what it made")
+
 // dump collects a small table, decoded.
 func dump[T any](ctx context.Context, c *Client, r request, decode func([]byte) (T, error)) ([]T, error) {
 	gr, err := c.generic(r)

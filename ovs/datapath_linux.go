@@ -34,22 +34,13 @@ func (c *Client) AddDatapath(ctx context.Context, cfg DatapathConfig) (Datapath,
 	if len(cfg.PerCPUPIDs) > 0 { // the kernel refuses an empty array (ERANGE)
 		b = appendUint32s(b, uapi.OVS_DP_ATTR_PER_CPU_PIDS, cfg.PerCPUPIDs)
 	}
-	err := c.execute(ctx, request{
+	dp, err := create(ctx, c, request{
 		op: op, object: cfg.Name, family: uapi.OVS_DATAPATH_FAMILY,
 		command: uapi.OVS_DP_CMD_NEW, attrs: b, spec: datapathSpec,
-	})
-	if err != nil {
-		return Datapath{}, explain(err,
-			meaning{syscall.EEXIST, ErrDatapathExists, "a datapath or another device has this name"},
-			meaning{syscall.EINVAL, nil, "is it a valid device name?"})
-	}
-	dp, err := c.Datapath(ctx, cfg.Name)
-	if err != nil {
-		// What cannot be told to the caller must not stay.
-		_ = c.DelDatapath(context.WithoutCancel(ctx), cfg.Name)
-		return Datapath{}, err
-	}
-	return dp, nil
+	}, DecodeDatapath)
+	return dp, explain(err,
+		meaning{syscall.EEXIST, ErrDatapathExists, "a datapath or another device has this name"},
+		meaning{syscall.EINVAL, nil, "is it a valid device name?"})
 }
 
 // DelDatapath deletes a datapath with its ports and flows.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/dpscope/dpscope/internal/hexstr"
 	"github.com/dpscope/dpscope/nl"
 )
 
@@ -85,10 +86,10 @@ func appendUint32s(b []byte, typ uint16, vs []uint32) []byte {
 
 // Attr is an attribute a message carried that this package has no field for.
 type Attr struct {
-	Type uint16 `json:"type"`
-	Data Hex    `json:"hex"`
+	Type uint16       `json:"type"`
+	Data hexstr.Bytes `json:"hex"`
 }
 
 func keepUnknown(list []Attr, at nl.Attr) []Attr {
-	return append(list, Attr{Type: at.Type, Data: Hex(at.Data)})
+	return append(list, Attr{Type: at.Type, Data: at.Data})
 }

@@ -45,7 +45,7 @@ func TestDecodeDatapath(t *testing.T) {
 		Stats:          DatapathStats{Hit: 1, Missed: 2, Lost: 3, Flows: 4},
 		MegaflowStats:  &MegaflowStats{MaskHit: 5, Masks: 6, CacheHit: 7},
 		MasksCacheSize: new(uint32(256)),
-		Unknown:        []Attr{{Type: 77, Data: Hex{1, 1}}},
+		Unknown:        []Attr{{Type: 77, Data: []byte{1, 1}}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
@@ -89,7 +89,7 @@ func TestDecodeVport(t *testing.T) {
 		UpcallPIDs: []uint32{5, 6}, NetNSID: new(int32(-1)),
 		Stats:       VportStats{1, 2, 3, 4, 5, 6, 7, 8},
 		UpcallStats: &UpcallStats{Success: 9, Fail: 10},
-		Options:     Hex(nl.AppendUint16(nil, uapi.OVS_TUNNEL_ATTR_DST_PORT, 4789)),
+		Options:     nl.AppendUint16(nil, uapi.OVS_TUNNEL_ATTR_DST_PORT, 4789),
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -37,6 +37,7 @@ func (c *Client) putFlow(ctx context.Context, op string, dp Datapath, f FlowSpec
 		meaning{syscall.EEXIST, ErrFlowExists, "a flow with this key or id is there"},
 		meaning{syscall.EINVAL, nil, refusedHint(f.Probe)},
 		meaning{syscall.ERANGE, nil, refusedHint(f.Probe)},
+		meaning{syscall.EOVERFLOW, nil, "the actions nest deeper than the kernel takes"},
 		meaning{syscall.E2BIG, nil, "the action list is too long for the kernel"},
 		meaning{syscall.EOPNOTSUPP, nil, "the kernel lacks a part these actions need"})
 }

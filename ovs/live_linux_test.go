@@ -7,11 +7,13 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/dpscope/dpscope/nl"
@@ -93,6 +95,41 @@ func TestLiveDatapath(t *testing.T) {
 	}
 }
 
+// The kernel finds a device by an alternative name too; the port goes by the
+// real one.
+func TestLivePortByAlternativeName(t *testing.T) {
+	c, ns := liveClient(t)
+	ctx := t.Context()
+	const dev, alt = "real0", "alt0"
+	route, err := nl.Dial(unix.NETLINK_ROUTE, ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer route.Close()
+	link := func(typ uint16, flags netlink.HeaderFlags, attrs []byte) {
+		t.Helper()
+		data := append(make([]byte, unix.SizeofIfInfomsg), attrs...)
+		if _, err := route.Execute(ctx, nl.Request{Op: "prepare device", Object: dev, Type: typ, Flags: flags, Data: data}); err != nil {
+			t.Skipf("needs a veth device with an alternative name: %v", err)
+		}
+	}
+	named := nl.AppendString(nil, unix.IFLA_IFNAME, dev)
+	link(unix.RTM_NEWLINK, netlink.Create, nl.AppendAttr(named, unix.IFLA_LINKINFO, nl.AppendString(nil, unix.IFLA_INFO_KIND, "veth")))
+	link(unix.RTM_NEWLINKPROP, netlink.Create|netlink.Append, nl.AppendAttr(named, unix.IFLA_PROP_LIST|nl.NestedFlag, nl.AppendString(nil, unix.IFLA_ALT_IFNAME, alt)))
+
+	dp, err := c.AddDatapath(ctx, DatapathConfig{Name: "dp0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := c.AddVport(ctx, dp, VportConfig{Name: alt, PortNo: 7})
+	if err != nil || v.Name != dev || v.PortNo != 7 {
+		t.Fatalf("got %+v, %v; want port 7 %s", v, err, dev)
+	}
+	if err := c.DelVport(ctx, dp, v.Name); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLiveFlows(t *testing.T) {
 	c, _ := liveClient(t)
 	ctx := t.Context()
@@ -132,6 +169,13 @@ func TestLiveFlows(t *testing.T) {
 	}
 	if flows = collect(t, c, dp); len(flows) != 1 || len(flows[0].Actions) != 0 {
 		t.Errorf("after replacing the actions: %+v", flows)
+	}
+	deep := spec
+	for range 20 {
+		deep.Actions = odp.Actions{odp.Clone{Actions: deep.Actions}}
+	}
+	if err := c.PutFlow(ctx, dp, deep); !errors.Is(err, syscall.EOVERFLOW) || !strings.Contains(err.Error(), "nest deeper") {
+		t.Errorf("20 levels of actions: %v", err)
 	}
 	if err := c.DelFlow(ctx, dp, odp.Match{}, nil); err == nil {
 		t.Error("a delete without key was taken")

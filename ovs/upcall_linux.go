@@ -89,17 +89,17 @@ func decodePacketMessage(m netlink.Message) (Upcall, error) {
 
 // fill reads one datagram.
 func (s *UpcallSocket) fill(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return nl.ContextError(ctx)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = s.c.SetReadDeadline(time.Unix(1, 0)) })
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = s.c.SetReadDeadline(time.Unix(1, 0))
+		close(ended)
+	})
 	msgs, err := s.c.Receive()
 	if !stop() {
-		// The deadline is set, or about to be: the context's end is the reason
-		// to return and the next call must not see it.
-		for ctx.Err() == nil {
-			time.Sleep(time.Millisecond)
-		}
+		<-ended // the next call must not find this one's deadline
 		_ = s.c.SetReadDeadline(time.Time{})
 	}
 	if err == nil {
@@ -110,7 +110,7 @@ func (s *UpcallSocket) fill(ctx context.Context) error {
 	case errors.Is(err, syscall.ENOBUFS):
 		return ErrUpcallsLost
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return nl.ContextError(ctx)
 	default:
 		return &nl.Error{Op: "receive upcall", Err: err}
 	}

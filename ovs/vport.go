@@ -5,6 +5,7 @@ package ovs
 import (
 	"fmt"
 
+	"github.com/dpscope/dpscope/internal/hexstr"
 	"github.com/dpscope/dpscope/nl"
 	"github.com/dpscope/dpscope/nl/uapi"
 )
@@ -67,8 +68,8 @@ type Vport struct {
 	Stats           VportStats   `json:"stats"`
 	UpcallStats     *UpcallStats `json:"upcall_stats,omitempty"` // Linux 6.3 and later
 	// Options is the payload of OVS_VPORT_ATTR_OPTIONS, nil without.
-	Options Hex    `json:"options,omitempty"`
-	Unknown []Attr `json:"unknown,omitempty"`
+	Options hexstr.Bytes `json:"options,omitempty"`
+	Unknown []Attr       `json:"unknown,omitempty"`
 }
 
 // VportStats is struct ovs_vport_stats.

@@ -25,7 +25,7 @@ type VportConfig struct {
 	UpcallPIDs []uint32
 }
 
-// AddVport adds a port. A device that is not there gives ErrNoDevice, a taken
+// AddVport adds a port and returns it under the name the kernel has for it. A device that is not there gives ErrNoDevice, a taken
 // port number, device or name ErrPortInUse.
 func (c *Client) AddVport(ctx context.Context, dp Datapath, cfg VportConfig) (Vport, error) {
 	const op = "add port"
@@ -39,7 +39,7 @@ func (c *Client) AddVport(ctx context.Context, dp Datapath, cfg VportConfig) (Vp
 	if cfg.PortNo != 0 {
 		b = nl.AppendUint32(b, uapi.OVS_VPORT_ATTR_PORT_NO, cfg.PortNo)
 	}
-	err := c.vportRequest(ctx, op, uapi.OVS_VPORT_CMD_NEW, dp, cfg.Name, b)
+	v, err := create(ctx, c, newVportRequest(op, uapi.OVS_VPORT_CMD_NEW, dp, cfg.Name, b), DecodeVport)
 	if err != nil {
 		ms := []meaning{
 			{syscall.EBUSY, ErrPortInUse, "the device belongs to another datapath, bridge or bond, or the port number is taken"},
@@ -57,11 +57,6 @@ func (c *Client) AddVport(ctx context.Context, dp Datapath, cfg VportConfig) (Vp
 				meaning{syscall.ENODEV, ErrNoDatapath, "the datapath is gone"})
 		}
 		return Vport{}, explain(err, ms...)
-	}
-	v, err := c.Vport(ctx, dp, cfg.Name)
-	if err != nil {
-		_ = c.DelVport(context.WithoutCancel(ctx), dp, cfg.Name)
-		return Vport{}, err
 	}
 	return v, nil
 }
@@ -97,10 +92,14 @@ func (c *Client) DelVport(ctx context.Context, dp Datapath, name string) error {
 var noVport = meaning{syscall.ENODEV, ErrNoVport, "the datapath has no port of this name"}
 
 func (c *Client) vportRequest(ctx context.Context, op string, cmd uint8, dp Datapath, name string, attrs []byte) error {
-	return c.execute(ctx, request{
+	return c.execute(ctx, newVportRequest(op, cmd, dp, name, attrs))
+}
+
+func newVportRequest(op string, cmd uint8, dp Datapath, name string, attrs []byte) request {
+	return request{
 		op: op, object: vportObject(dp, name), family: uapi.OVS_VPORT_FAMILY,
 		command: cmd, ifindex: dp.Ifindex, attrs: attrs, spec: vportSpec,
-	})
+	}
 }
 
 func vportObject(dp Datapath, name string) string { return name + " of datapath " + dp.Name }

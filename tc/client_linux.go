@@ -129,8 +129,8 @@ func (c *Client) filters(ctx context.Context, op string, l link, d Direction, in
 // write runs one request of go-tc on a socket of its own: go-tc takes the next
 // message for the answer, whichever request it belongs to.
 func (c *Client) write(ctx context.Context, fn func(*gotc.Tc) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return nl.ContextError(ctx)
 	}
 	t, err := gotc.Open(&gotc.Config{NetNS: c.ns.FD()})
 	if err != nil {
@@ -142,10 +142,11 @@ func (c *Client) write(ctx context.Context, fn func(*gotc.Tc) error) error {
 	// go-tc knows no context; closing its socket ends the wait.
 	stop := context.AfterFunc(ctx, func() { _ = t.Close() })
 	defer stop()
-	if err := fn(t); err != nil {
-		return errors.Join(ctx.Err(), err)
+	if err = fn(t); err != nil && !refused(err) && ctx.Err() != nil {
+		// What the socket says about being closed is a consequence.
+		return nl.ContextError(ctx)
 	}
-	return nil
+	return err
 }
 
 // cleanup gives a context for undoing what a cancelled call has begun.

@@ -96,10 +96,10 @@ func TestAddListDelete(t *testing.T) {
 	c, ns := newClient(t)
 	want := tc.SampleFilter{
 		Dev: "lo", IfIndex: 1, Direction: tc.Egress, Pref: tc.PrefFirst, Handle: tc.Handle(tc.HandleBase | tc.HandleOwnsClsact),
-		Rate: 7, Group: 1<<32 - 1, Trunc: 99, Truncated: true, Cookie: tc.Hex{0xc0, 0xff, 0xee},
+		Rate: 7, Group: 1<<32 - 1, Trunc: 99, Truncated: true, Cookie: []byte{0xc0, 0xff, 0xee},
 		ControlAction: "continue", Owned: true,
 	}
-	got := add(t, c, tc.SampleFilter{Dev: "lo", Direction: tc.Egress, Rate: 7, Group: 1<<32 - 1, Trunc: 99, Cookie: tc.Hex{0xc0, 0xff, 0xee}})
+	got := add(t, c, tc.SampleFilter{Dev: "lo", Direction: tc.Egress, Rate: 7, Group: 1<<32 - 1, Trunc: 99, Cookie: []byte{0xc0, 0xff, 0xee}})
 	if got.ActionIndex == 0 {
 		t.Error("no action index")
 	}

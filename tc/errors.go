@@ -3,7 +3,6 @@
 package tc
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -63,13 +62,6 @@ func explain(op, object string, at stage, err error) error {
 		msg = strings.TrimSuffix(oe.Message, ".")
 	}
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		// Whatever the socket said about being closed is a consequence.
-		cause := context.Canceled
-		if errors.Is(err, context.DeadlineExceeded) {
-			cause = context.DeadlineExceeded
-		}
-		return &nl.Error{Op: op, Object: object, Err: cause}
 	case !errors.As(err, &errno):
 		return &nl.Error{Op: op, Object: object, Err: err}
 	}

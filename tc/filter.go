@@ -3,10 +3,12 @@
 package tc
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/bits"
 
+	"github.com/dpscope/dpscope/internal/hexstr"
 	"github.com/dpscope/dpscope/nl"
 	"github.com/dpscope/dpscope/nl/uapi"
 )
@@ -70,9 +72,9 @@ type Stats struct {
 // Unknown is an attribute whose number this package does not know, or the
 // options of a kind it does not look into.
 type Unknown struct {
-	Path string `json:"path"` // the attributes around it, outermost first
-	Type uint16 `json:"type"`
-	Hex  Hex    `json:"hex"`
+	Path string       `json:"path"` // the attributes around it, outermost first
+	Type uint16       `json:"type"`
+	Hex  hexstr.Bytes `json:"hex"`
 }
 
 // Control is what the kernel does after an action (TC_ACT_*, linux/pkt_cls.h).
@@ -306,7 +308,7 @@ func (act *Action) decodeStats(b []byte, path string) error {
 }
 
 func unknown(path string, a nl.Attr) Unknown {
-	return Unknown{Path: path, Type: a.Type, Hex: append(Hex{}, a.Data...)}
+	return Unknown{Path: path, Type: a.Type, Hex: bytes.Clone(a.Data)}
 }
 
 func badLength(op, path string, a nl.Attr) error {

@@ -217,10 +217,10 @@ func TestDecodeUnknown(t *testing.T) {
 		ControlAction: "pass", // no PARMS: the zero value
 		Stats:         Stats{Packets: 1 << 33, Bytes: 5},
 		Unknown: []Unknown{
-			{Type: 66, Hex: Hex{4}},
-			{Path: "TCA_OPTIONS/TCA_MATCHALL_ACT/1/TCA_ACT_STATS", Type: 77, Hex: Hex{2}},
-			{Path: "TCA_OPTIONS/TCA_MATCHALL_ACT/1", Type: 88, Hex: Hex{3}},
-			{Path: "TCA_OPTIONS/TCA_MATCHALL_ACT/1/TCA_ACT_OPTIONS", Type: 99, Hex: Hex{1}},
+			{Type: 66, Hex: []byte{4}},
+			{Path: "TCA_OPTIONS/TCA_MATCHALL_ACT/1/TCA_ACT_STATS", Type: 77, Hex: []byte{2}},
+			{Path: "TCA_OPTIONS/TCA_MATCHALL_ACT/1", Type: 88, Hex: []byte{3}},
+			{Path: "TCA_OPTIONS/TCA_MATCHALL_ACT/1/TCA_ACT_OPTIONS", Type: 99, Hex: []byte{1}},
 		},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {

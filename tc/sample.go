@@ -3,11 +3,11 @@
 package tc
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/dpscope/dpscope/internal/hexstr"
 	"github.com/dpscope/dpscope/nl/uapi"
 )
 
@@ -81,25 +81,6 @@ func (d Direction) parent() uint32 {
 	return uapi.TC_H_CLSACT&uapi.TC_H_MAJ_MASK | uapi.TC_H_MIN_INGRESS
 }
 
-// Hex is bytes that read and write as a hexadecimal string without prefix.
-type Hex []byte
-
-// String is the lower-case hexadecimal form.
-func (h Hex) String() string { return hex.EncodeToString(h) }
-
-// MarshalText is String.
-func (h Hex) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
-
-// UnmarshalText reads hexadecimal digits.
-func (h *Hex) UnmarshalText(b []byte) error {
-	v, err := hex.DecodeString(string(b))
-	if err != nil {
-		return fmt.Errorf("hex string %q: %w", b, err)
-	}
-	*h = v
-	return nil
-}
-
 // Handle is a filter handle; it reads and writes as 0x and eight digits.
 type Handle uint32
 
@@ -143,7 +124,7 @@ type SampleFilter struct {
 	// Cookie is the action's cookie, 1 to 16 bytes, nil for none. Kernels
 	// before 6.11 without dpscope's patches keep it on the action but do not
 	// put it into samples: callers that need it there probe first.
-	Cookie Hex `json:"cookie,omitempty"`
+	Cookie hexstr.Bytes `json:"cookie,omitempty"`
 
 	// The following is filled by reading.
 

@@ -129,7 +129,7 @@ func TestValidate(t *testing.T) {
 		"direction": {func(f *SampleFilter) { f.Direction = 7 }, "direction 7: neither"},
 		"rate":      {func(f *SampleFilter) { f.Rate = 0 }, "rate 0"},
 		"trunc":     {func(f *SampleFilter) { f.Trunc = 65536 }, "trunc 65536"},
-		"cookie":    {func(f *SampleFilter) { f.Cookie = make(Hex, 17) }, "17 bytes"},
+		"cookie":    {func(f *SampleFilter) { f.Cookie = make([]byte, 17) }, "17 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := good

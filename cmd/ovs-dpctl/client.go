@@ -82,16 +82,6 @@ func (s session) datapath(ctx context.Context, args []string) (ovs.Datapath, err
 	return ovs.Datapath{}, cli.Usagef("there are %d datapaths, name one: %s", len(dps), strings.Join(names, " "))
 }
 
-// jsonFlags are -j and -p.
-type jsonFlags struct{ json, pretty bool }
-
-func (f *jsonFlags) add(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&f.json, "json", "j", false, "print JSON")
-	cmd.Flags().BoolVarP(&f.pretty, "pretty", "p", false, "print JSON, indented")
-}
-
-func (f *jsonFlags) wanted() bool { return f.json || f.pretty }
-
 // printf prints to stdout, whose errors the framework reports when it flushes.
 func printf(cmd *cobra.Command, format string, args ...any) {
 	fmt.Fprintf(cmd.OutOrStdout(), format, args...)

@@ -70,7 +70,7 @@ func delDPCommand(netns openNetNS) *cobra.Command {
 const datapathsSchema = "ovs-datapaths/1"
 
 func dumpDPsCommand(netns openNetNS) *cobra.Command {
-	var flags jsonFlags
+	var flags cli.ListFlags
 	cmd := &cobra.Command{
 		Use:   "dump-dps",
 		Short: "list the datapaths",
@@ -81,8 +81,8 @@ func dumpDPsCommand(netns openNetNS) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if flags.wanted() {
-					return cli.PrintList(cmd.OutOrStdout(), datapathsSchema, dps, flags.pretty)
+				if flags.JSON() {
+					return cli.PrintList(cmd.OutOrStdout(), datapathsSchema, dps, flags.Pretty())
 				}
 				for _, dp := range dps {
 					printf(cmd, "system@%s\n", dp.Name)
@@ -91,6 +91,6 @@ func dumpDPsCommand(netns openNetNS) *cobra.Command {
 			})
 		},
 	}
-	flags.add(cmd)
+	flags.Add(cmd)
 	return cmd
 }

@@ -34,7 +34,7 @@ type flowItem struct {
 
 func dumpFlowsCommand(netns openNetNS) *cobra.Command {
 	var (
-		flags                jsonFlags
+		flags                cli.ListFlags
 		more, names, numbers bool
 	)
 	cmd := &cobra.Command{
@@ -51,9 +51,9 @@ unless -m is given. Ports are numbers, with -m names.`,
 				if err != nil {
 					return err
 				}
-				if flags.wanted() {
+				if flags.JSON() {
 					items, ferr := s.flowItems(cmd, dp)
-					if err := cli.PrintList(cmd.OutOrStdout(), flowsSchema, items, flags.pretty); err != nil {
+					if err := cli.PrintList(cmd.OutOrStdout(), flowsSchema, items, flags.Pretty()); err != nil {
 						return err
 					}
 					return ferr
@@ -68,7 +68,7 @@ unless -m is given. Ports are numbers, with -m names.`,
 			})
 		},
 	}
-	flags.add(cmd)
+	flags.Add(cmd)
 	cmd.Flags().BoolVarP(&more, "more", "m", false, "print all fields and flow ids")
 	cmd.Flags().BoolVar(&names, "names", false, "print ports by name")
 	cmd.Flags().BoolVar(&numbers, "no-names", false, "print ports by number")

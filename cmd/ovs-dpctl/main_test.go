@@ -32,6 +32,7 @@ func TestUsage(t *testing.T) {
 		{"add-if dp0 v1,type=gre", `port type "gre"`},
 		{"add-if dp0 v1,port_no=x", "port_no=x: want a number from 1 to 65534"},
 		{"add-if dp0 v1,port_no=65535", "want a number from 1 to 65534"},
+		{"add-if dp0 ,port_no=1", `port ",port_no=1": the name is empty`},
 		{"add-if dp0 v1,foo=1", `no option "foo=1"`},
 		{"add-flow dp0 in_port(1) psample(group=1,cookie=xyz)", "actions: column 24: psample: cookie: 'x' is no hex digit"},
 		{"add-flow dp0 in_port(1),foo() drop", `flow: column 12: unknown key "foo"`},

@@ -4,13 +4,14 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/dpscope/dpscope/cmd/internal/cli"
+	"github.com/dpscope/dpscope/nl"
 	"github.com/dpscope/dpscope/ovs"
 )
 
@@ -76,6 +77,9 @@ func parsePorts(args []string, typ ovs.VportType) ([]ovs.VportConfig, error) {
 	var ports []ovs.VportConfig
 	for _, arg := range args {
 		name, options, more := strings.Cut(arg, ",")
+		if name == "" {
+			return nil, cli.Usagef("port %q: the name is empty", arg)
+		}
 		p := ovs.VportConfig{Name: name, Type: typ}
 		for more {
 			var option string
@@ -115,17 +119,18 @@ func portType(word string) (ovs.VportType, error) {
 	return 0, cli.Usagef("port type %q: want netdev or internal", word)
 }
 
-// addPorts adds ports and brings their devices up; on an error none of them
-// stays.
+// addPorts adds ports and brings their devices up, as ovs-dpctl has always done;
+// on an error none of them stays. Devices come up when all are ports, so that one
+// is not left up because another could not be added.
 func (s session) addPorts(ctx context.Context, dp ovs.Datapath, ports []ovs.VportConfig) (err error) {
-	var added []string
+	var added []ovs.Vport
 	defer func() {
 		if err == nil {
 			return
 		}
-		for _, name := range added {
-			if uerr := s.DelVport(undoContext(ctx), dp, name); uerr != nil {
-				err = errors.Join(err, uerr)
+		for _, v := range added {
+			if uerr := s.DelVport(undoContext(ctx), dp, v.Name); uerr != nil {
+				err = fmt.Errorf("%w; taking back: %w", err, uerr)
 			}
 		}
 	}()
@@ -134,8 +139,10 @@ func (s session) addPorts(ctx context.Context, dp ovs.Datapath, ports []ovs.Vpor
 		if err != nil {
 			return err
 		}
-		added = append(added, p.Name)
-		if err := linkUp(ctx, s.ns, v.Name, v.Ifindex); err != nil {
+		added = append(added, v)
+	}
+	for _, v := range added {
+		if err := nl.SetLinkUp(ctx, s.ns, v.Ifindex, v.Name); err != nil {
 			return err
 		}
 	}

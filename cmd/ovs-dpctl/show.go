@@ -21,7 +21,7 @@ type datapathItem struct {
 
 func showCommand(netns openNetNS) *cobra.Command {
 	var (
-		flags jsonFlags
+		flags cli.ListFlags
 		stats bool
 	)
 	cmd := &cobra.Command{
@@ -34,8 +34,8 @@ func showCommand(netns openNetNS) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if flags.wanted() {
-					return cli.PrintList(cmd.OutOrStdout(), datapathsSchema, items, flags.pretty)
+				if flags.JSON() {
+					return cli.PrintList(cmd.OutOrStdout(), datapathsSchema, items, flags.Pretty())
 				}
 				for _, it := range items {
 					it.print(cmd.OutOrStdout(), stats)
@@ -44,7 +44,7 @@ func showCommand(netns openNetNS) *cobra.Command {
 			})
 		},
 	}
-	flags.add(cmd)
+	flags.Add(cmd)
 	cmd.Flags().BoolVarP(&stats, "statistics", "s", false, "show the ports' counters too")
 	return cmd
 }

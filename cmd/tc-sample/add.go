@@ -48,13 +48,13 @@ namespace made for the purpose, before anything is installed.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		want := tc.SampleFilter{
 			Dev: args[0], Rate: rate.value, Group: group.value,
-			Trunc: trunc.value, Pref: uint16(pref.value), Cookie: tc.Hex(cookie),
+			Trunc: trunc.value, Pref: uint16(pref.value), Cookie: cookie.Bytes,
 		}
 		for _, d := range direction() {
 			want.Direction = d
 		}
 		return withClient(netns, func(c *tc.Client) error {
-			if len(cookie) > 0 {
+			if len(cookie.Bytes) > 0 {
 				if err := needCookies(cmd.Context()); err != nil {
 					return err
 				}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/dpscope/dpscope/internal/hexstr"
 	"github.com/dpscope/dpscope/nl"
 	"github.com/dpscope/dpscope/nl/uapi"
 	"github.com/dpscope/dpscope/tc"
@@ -28,7 +28,13 @@ func (n *number) String() string { return strconv.FormatUint(uint64(n.value), 10
 func (n *number) Type() string { return "N" }
 
 func (n *number) Set(s string) error {
-	v, err := strconv.ParseUint(s, 0, 32)
+	digits, base := s, 10
+	if rest, ok := strings.CutPrefix(s, "0x"); ok {
+		digits, base = rest, 16
+	} else if len(s) > 1 && s[0] == '0' {
+		digits = "" // octal for some, decimal for others
+	}
+	v, err := strconv.ParseUint(digits, base, 32)
 	if err != nil || uint32(v) < n.min || uint32(v) > n.max {
 		return fmt.Errorf("not a whole number from %d to %d", n.min, n.max)
 	}
@@ -37,18 +43,17 @@ func (n *number) Set(s string) error {
 }
 
 // cookieFlag is an action cookie in hexadecimal digits.
-type cookieFlag []byte
-
-func (c *cookieFlag) String() string { return hex.EncodeToString(*c) }
+type cookieFlag struct{ hexstr.Bytes }
 
 func (c *cookieFlag) Type() string { return "HEX" }
 
 func (c *cookieFlag) Set(s string) error {
-	b, err := hex.DecodeString(strings.TrimPrefix(s, "0x"))
+	var b hexstr.Bytes
+	err := b.UnmarshalText([]byte(strings.TrimPrefix(s, "0x")))
 	if err != nil || len(b) == 0 || len(b) > uapi.TC_COOKIE_MAX_SIZE {
 		return fmt.Errorf("not 1 to %d bytes in hexadecimal, two digits each", uapi.TC_COOKIE_MAX_SIZE)
 	}
-	*c = b
+	c.Bytes = b
 	return nil
 }
 

@@ -27,12 +27,9 @@ reached the action, of which one in "rate" was sampled. It needs no privilege.`,
 		Args:              deviceArg(0),
 		ValidArgsFunction: completeDevice(netns),
 	}
-	asJSON := cmd.Flags().BoolP("json", "j", false, "print one JSON object ("+listSchema+")")
-	pretty := cmd.Flags().BoolP("pretty", "p", false, "with --json: indent")
+	var flags cli.ListFlags
+	flags.Add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *pretty && !*asJSON {
-			return cli.Usagef("--pretty goes with --json")
-		}
 		dev := ""
 		if len(args) > 0 {
 			dev = args[0]
@@ -42,8 +39,8 @@ reached the action, of which one in "rate" was sampled. It needs no privilege.`,
 			if err != nil {
 				return err
 			}
-			if *asJSON {
-				return cli.PrintList(cmd.OutOrStdout(), listSchema, list, *pretty)
+			if flags.JSON() {
+				return cli.PrintList(cmd.OutOrStdout(), listSchema, list, flags.Pretty())
 			}
 			return printTable(cmd.OutOrStdout(), list)
 		})

@@ -33,6 +33,8 @@ func TestBadInput(t *testing.T) {
 		{"add lo", cli.ExitUsage, `required flag(s) "group", "rate" not set`},
 		{"add lo --rate 1", cli.ExitUsage, `required flag(s) "group" not set`},
 		{"add lo eth0 --rate 1 --group 1", cli.ExitUsage, `unexpected argument "eth0"`},
+		{"add lo --rate 010 --group 1", cli.ExitUsage, "not a whole number from 1 to 4294967295"},
+		{"add lo --rate 1_000 --group 1", cli.ExitUsage, "not a whole number"},
 		{"add lo --rate 0 --group 1", cli.ExitUsage, "not a whole number from 1 to 4294967295"},
 		{"add lo --rate -1 --group 1", cli.ExitUsage, "not a whole number from 1 to 4294967295"},
 		{"add lo --rate 4294967296 --group 1", cli.ExitUsage, "not a whole number from 1 to 4294967295"},
@@ -49,7 +51,6 @@ func TestBadInput(t *testing.T) {
 		{"del", cli.ExitUsage, "a device name is missing"},
 		{"del lo --group x", cli.ExitUsage, "not a whole number from 0 to 4294967295"},
 		{"list a b", cli.ExitUsage, `unexpected argument "b"`},
-		{"list -p", cli.ExitUsage, "--pretty goes with --json"},
 		{"list no-such-device", cli.ExitFailed, "list sample filters no-such-device: no such device (see: ip link)"},
 		{"add no-such-device --rate 1 --group 1", cli.ExitFailed, "add sample filter no-such-device: no such device (see: ip link)"},
 		{"del no-such-device", cli.ExitFailed, "no-such-device: no such device (see: ip link)"},
@@ -86,7 +87,7 @@ func TestEmptyDevice(t *testing.T) {
 func TestTable(t *testing.T) {
 	list := []tc.SampleFilter{
 		{
-			Dev: "eth0", Pref: 3408, Rate: 1000, Group: 7, Trunc: 128, Truncated: true, Cookie: tc.Hex{0xc0, 0xff, 0xee}, Owned: true,
+			Dev: "eth0", Pref: 3408, Rate: 1000, Group: 7, Trunc: 128, Truncated: true, Cookie: []byte{0xc0, 0xff, 0xee}, Owned: true,
 			Stats: tc.Stats{Packets: 12, Bytes: 3456, Drops: 1, Overlimits: 2},
 		},
 		{Dev: "eth0", Direction: tc.Egress, Pref: 49152, Rate: 1, Group: 4294967295},
@@ -141,5 +142,8 @@ func TestListJSON(t *testing.T) {
 	code, stdout, stderr := run(t, "list", "-j")
 	if code != 0 || !strings.HasPrefix(stdout, `{"schema":"tc-samples/1","items":[`) || stderr != "" {
 		t.Errorf("status %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if code, stdout, _ = run(t, "list", "-p"); code != 0 || !strings.HasPrefix(stdout, "{\n  \"schema\": ") {
+		t.Errorf("-p: status %d, stdout %q", code, stdout)
 	}
 }

@@ -145,8 +145,8 @@ func (p *actionParser) port(where string) (uint32, error) {
 		return 0, err
 	}
 	at := p.pos
-	word := p.span(isDevice)
-	if port, ok := p.ports[word]; ok {
+	word, port, ok := p.device(p.ports)
+	if ok {
 		return port, nil
 	}
 	if word != "" && (word[0] < '0' || word[0] > '9') {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/dpscope/dpscope/internal/hexstr"
 )
 
 // actionJSON is one action: an object with the action's name as its only
@@ -26,10 +28,10 @@ type actionJSON struct {
 }
 
 type userspaceJSON struct {
-	PID           uint32    `json:"pid"`
-	Userdata      bytesJSON `json:"userdata,omitzero"`
-	EgressTunPort *uint32   `json:"egress_tun_port,omitempty"`
-	Actions       bool      `json:"actions"`
+	PID           uint32       `json:"pid"`
+	Userdata      hexstr.Bytes `json:"userdata,omitzero"`
+	EgressTunPort *uint32      `json:"egress_tun_port,omitempty"`
+	Actions       bool         `json:"actions"`
 }
 
 type sampleJSON struct {
@@ -38,8 +40,8 @@ type sampleJSON struct {
 }
 
 type psampleJSON struct {
-	Group  uint32    `json:"group"`
-	Cookie bytesJSON `json:"cookie,omitzero"`
+	Group  uint32       `json:"group"`
+	Cookie hexstr.Bytes `json:"cookie,omitzero"`
 }
 
 type pushVLANJSON struct {
@@ -98,7 +100,7 @@ func actionsToJSON(as Actions) []actionJSON {
 		case Raw:
 			j.Unknown = &unknownJSON{
 				Type: a.Type, Nested: a.Nested, NetByteOrder: a.NetByteOrder,
-				Hex: fmt.Sprintf("%x", a.Data),
+				Hex: a.Data,
 			}
 		}
 		js = append(js, j)
@@ -179,14 +181,10 @@ func (j actionJSON) action(depth int) (Action, error) {
 }
 
 func (u unknownJSON) raw() (Raw, error) {
-	var data bytesJSON
-	if err := data.UnmarshalText([]byte(u.Hex)); err != nil {
-		return Raw{}, fmt.Errorf("unknown: %w", err)
-	}
 	if u.Type > maxAttrType {
 		return Raw{}, fmt.Errorf("unknown: type %d is more than %d", u.Type, maxAttrType)
 	}
-	return Raw{Type: u.Type, Nested: u.Nested, NetByteOrder: u.NetByteOrder, Data: data}, nil
+	return Raw{Type: u.Type, Nested: u.Nested, NetByteOrder: u.NetByteOrder, Data: notNil(u.Hex)}, nil
 }
 
 // maxAttrType is what NLA_TYPE_MASK leaves for a type.

@@ -20,7 +20,7 @@ const (
 )
 
 // Ports maps device names to datapath port numbers, so that text may name a
-// port; nil knows none.
+// port; nil knows none. Devices whose names are numbers cannot be named.
 type Ports map[string]uint32
 
 // ParseActions reads actions in ovs-dpctl's text form, and in the kernel
@@ -89,7 +89,7 @@ func (p *actionParser) list(depth int) (Actions, error) {
 
 func (p *actionParser) action(depth int) (Action, error) {
 	at := p.pos
-	word := p.span(isDevice)
+	word, port, named := p.device(p.ports)
 	if p.peek() == '(' {
 		p.pos++
 		return p.call(word, at, depth)
@@ -102,7 +102,7 @@ func (p *actionParser) action(depth int) (Action, error) {
 	case "drop":
 		return nil, p.errf(at, "drop stands alone: it means no actions")
 	}
-	if port, ok := p.ports[word]; ok {
+	if named {
 		return Output{Port: port}, nil
 	}
 	if word != "" && word[0] >= '0' && word[0] <= '9' {

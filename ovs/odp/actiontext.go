@@ -9,14 +9,30 @@ import (
 )
 
 // PortNames maps datapath port numbers to device names for text output; nil
-// prints numbers.
+// prints numbers. So do names that would be read as something else, such as
+// those of a device called "2" or "drop".
 type PortNames map[uint32]string
 
 func (n PortNames) append(b []byte, port uint32) []byte {
-	if name, ok := n[port]; ok {
+	if name, ok := n[port]; ok && isPlainName(name) {
 		return append(b, name...)
 	}
 	return strconv.AppendUint(b, uint64(port), 10)
+}
+
+// isPlainName tells whether a device's name stands for a port in this grammar,
+// and can do a terminal no harm.
+func isPlainName(name string) bool {
+	switch name {
+	case "", "drop", "pop_vlan", "ct_clear":
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; !isDevice(c) || c == 0x7f {
+			return false
+		}
+	}
+	return !isNumeral(name)
 }
 
 // AppendText appends the actions as ovs-dpctl prints them, separated by commas;

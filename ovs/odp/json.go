@@ -4,28 +4,18 @@ package odp
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
+
+	"github.com/dpscope/dpscope/internal/hexstr"
 )
 
 // unknownJSON is an attribute without a form of its own.
 type unknownJSON struct {
-	Type         uint16 `json:"type"`
-	Nested       bool   `json:"nested,omitempty"`
-	NetByteOrder bool   `json:"net_byte_order,omitempty"`
-	Hex          string `json:"hex"`
-}
-
-// bytesJSON is bytes as hex digits; nil is left out by omitzero.
-type bytesJSON []byte
-
-func (b bytesJSON) MarshalText() ([]byte, error) { return hex.AppendEncode([]byte{}, b), nil }
-
-func (b *bytesJSON) UnmarshalText(s []byte) error {
-	p, err := hex.DecodeString(string(s))
-	*b = p
-	return err
+	Type         uint16       `json:"type"`
+	Nested       bool         `json:"nested,omitempty"`
+	NetByteOrder bool         `json:"net_byte_order,omitempty"`
+	Hex          hexstr.Bytes `json:"hex"`
 }
 
 // MarshalText writes the id in its text form.

@@ -318,6 +318,8 @@ func TestFlowErrors(t *testing.T) {
 		{"ct_label(0x" + strings.Repeat("1", 33) + ")", "flow: column 10: ct_label: want a hex number of at most 128 bits"},
 		{"vlan(vid=4096)", "flow: column 10: vlan: vid: 4096 does not fit 12 bits"},
 		{"vlan(tci=1,vid=2)", "flow: column 12: vlan: tci stands alone"},
+		{"vlan(vid=2,tci=1)", "flow: column 12: vlan: tci stands alone"},
+		{"tcp_flags(0|1/3)", "flow: column 14: tcp_flags: expected ')', found '/'"},
 		{"encap(in_port(1)", `flow: column 17: encap: ')' is missing at the end`},
 		{strings.Repeat("encap(", 40), "flow: column 193: keys nest deeper than 32 levels"},
 		{"unknown(3)", `flow: column 10: unknown: expected ',', found ')'`},

@@ -45,7 +45,7 @@ func (m Match) appendSideJSON(b []byte, side func(Field) []byte, depth int) []by
 		s := specOf(f.Type)
 		inner, ok := s.side(f, p, depth)
 		if !ok {
-			unknown = append(unknown, unknownJSON{Type: f.Type, Nested: f.Nested, Hex: hex.EncodeToString(p)})
+			unknown = append(unknown, unknownJSON{Type: f.Type, Nested: f.Nested, Hex: p})
 			continue
 		}
 		b = append(separate(b, start), '"')

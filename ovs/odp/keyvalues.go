@@ -43,12 +43,12 @@ func (p *keyParser) ethType(s *keySpec, f *Field) error {
 
 func (p *keyParser) inPort(s *keySpec, f Field) error {
 	at := p.pos
-	if port, ok := p.ports[p.span(isDevice)]; ok {
+	word, port, ok := p.device(p.ports)
+	if ok {
 		binary.NativeEndian.PutUint32(f.Value, port)
 		copy(f.Mask, ones[:])
 		return nil
 	}
-	word := p.s[at:p.pos]
 	p.pos = at
 	if word != "" && (word[0] < '0' || word[0] > '9') {
 		return p.errName(at, word, "in_port: no port %q in the datapath", word)
@@ -188,7 +188,7 @@ func (p *keyParser) oneAddress(where string, b []byte) error {
 func (p *keyParser) vlan(f Field) error {
 	// As in ovs-dpctl a VLAN match asks for a tag to be there.
 	tci, mask := uint16(vlanCFI), uint16(vlanCFI)
-	whole := false
+	whole, some := false, false
 	err := p.fields("vlan", func(name string, at int) error {
 		var bits, shift int
 		switch name {
@@ -199,6 +199,9 @@ func (p *keyParser) vlan(f Field) error {
 		case "cfi":
 			bits, shift = 1, 12
 		case "tci":
+			if some {
+				return p.errf(at, "vlan: tci stands alone")
+			}
 			bits, whole, tci, mask = 16, true, 0, 0
 		default:
 			return p.errf(at, "vlan: no field %q", name)
@@ -206,6 +209,7 @@ func (p *keyParser) vlan(f Field) error {
 		if whole && name != "tci" {
 			return p.errf(at, "vlan: tci stands alone")
 		}
+		some = true
 		all := uint64(1)<<bits - 1
 		v, m, err := p.masked("vlan: "+name, bits, all)
 		tci = tci&^uint16(all<<shift) | uint16(v<<shift)
@@ -237,14 +241,14 @@ func (p *keyParser) flags(where string, names []string, bits int, exact uint64) 
 		}
 		return v, m, nil
 	}
-	for {
+	for first := true; ; first = false {
 		if c := p.peek(); c >= '0' && c <= '9' {
 			at := p.pos
 			n, err := p.number(where, bits)
 			if err != nil {
 				return 0, 0, err
 			}
-			if p.peek() == '/' && v == 0 {
+			if p.peek() == '/' && first {
 				p.pos = at
 				return p.masked(where, bits, exact)
 			}

@@ -262,6 +262,40 @@ func TestActionNames(t *testing.T) {
 	}
 }
 
+// TestOddPortNames: a device may be called like a number or like an action. A
+// number is always the number, and text never shows a name that would be read
+// as something else.
+func TestOddPortNames(t *testing.T) {
+	ports := Ports{"2": 5, "0x3": 6, "drop": 7, "pop_vlan": 8, "a(b": 9, "2nd": 10, "v,1": 11, "\x1b[31m": 12, "v1": 13}
+	names := PortNames{}
+	for name, port := range ports {
+		names[port] = name
+	}
+	as, err := ParseActions("2,0x3,2nd,v1,userspace(pid=1,tunnel_out_port=2)", ports)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := uint32(2)
+	if d := cmp.Diff(Actions{Output{2}, Output{3}, Output{10}, Output{13}, Userspace{PID: 1, EgressTunPort: &two}}, as); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	_, m, err := ParseFlow("in_port(2)", ports)
+	if err != nil || m.String() != "in_port(2)" {
+		t.Errorf("in_port(2) is %s, %v", m, err)
+	}
+	as = nil
+	for port := range uint32(14) {
+		as = append(as, Output{port})
+	}
+	text := string(as.AppendText(nil, names))
+	if want := "0,1,2,3,4,5,6,7,8,9,2nd,11,12,v1"; text != want {
+		t.Errorf("got %s, want %s", text, want)
+	}
+	if again, err := ParseActions(text, ports); err != nil || cmp.Diff(as, again) != "" {
+		t.Errorf("%s reads back as %s, %v", text, again, err)
+	}
+}
+
 func TestActionJSONErrors(t *testing.T) {
 	for _, s := range []string{
 		`[{"output":1,"trunc":2}]`, `[{}]`, `[{"foo":1}]`, `[{"output":-1}]`, `[{"output":4294967296}]`,

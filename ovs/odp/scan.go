@@ -114,6 +114,25 @@ func (p *scanner) number(where string, bits int) (uint64, error) {
 	return v, nil
 }
 
+// isNumeral holds for words that number reads, whatever their size.
+func isNumeral(word string) bool {
+	if digits, ok := cutHexPrefix(word); ok {
+		return digits != "" && isNumber(digits, 16)
+	}
+	return word != "" && isDigits(word)
+}
+
+// device reads a word that may name a port. A numeral never does: the same text
+// must mean the same port whatever devices are called.
+func (p *scanner) device(ports Ports) (word string, port uint32, ok bool) {
+	word = p.span(isDevice)
+	if isNumeral(word) {
+		return word, 0, false
+	}
+	port, ok = ports[word]
+	return word, port, ok
+}
+
 func isDigits(s string) bool { return isNumber(s, 10) }
 
 func isNumber(s string, base int) bool {
