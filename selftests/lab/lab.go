@@ -86,6 +86,10 @@ func Run(ctx context.Context, opt Options) (guest.Result, error) {
 // RunImage is Run of an image at hand.
 func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, error) {
 	failed := guest.Result{Code: guest.CodeLab, CPU: -1}
+	kernel, err := kernels.Find(img.Name)
+	if err != nil {
+		return failed, err
+	}
 	helper, err := findHelper()
 	if err != nil {
 		return failed, err
@@ -105,6 +109,7 @@ func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, 
 	}
 	o := guest.Options{
 		Linux: img.Linux, Release: img.Release, Modules: img.Modules, Helper: helper,
+		Libraries: img.Libraries, Args: kernel.Options,
 		Argv: opt.Argv, Dir: dir, Env: Environment(os.Environ(), filepath.Dir(helper), dir, img.Name, opt.Env),
 		Expose: expose(helper, opt.Argv, dir),
 		Memory: opt.Memory, Timeout: opt.Timeout, Grace: opt.Grace,

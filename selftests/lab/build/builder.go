@@ -112,24 +112,24 @@ type work struct {
 
 // make runs the stages. Each is skipped when its directory is there.
 func (w *work) make(asked bool) (Image, error) {
-	var err error
-	if w.apt, err = apt.Open(filepath.Join(w.Cache.Root, "apt")); err != nil {
+	if err := w.openPackages(asked); err != nil {
 		return Image{}, err
 	}
-	if !w.packagesKnown() || asked && w.apt.Age() > listAge {
-		err := w.step("fetching package lists", func() error { return w.apt.Update(w.ctx) })
-		if err != nil && (!w.packagesKnown() || w.ctx.Err() != nil) {
-			return Image{}, err
-		}
-		if err != nil {
-			w.say("  going on with the lists of %s ago: %v", w.apt.Age().Round(time.Minute), err)
-		}
-	}
+	var err error
 	in := Inputs{Recipe: recipe, Kernel: w.k.Name}
 	if in.UML, err = w.umlVersion(); err != nil {
 		return Image{}, err
 	}
-	uml, err := w.umlStage(in.UML)
+	if in.Libraries, err = w.libraries(in.UML); err != nil {
+		return Image{}, err
+	}
+	if in.Libraries != "" {
+		if err := libraryPath(w.Cache.Root); err != nil {
+			return Image{}, err
+		}
+		in.Root = w.Cache.Root
+	}
+	uml, err := w.umlStage(in)
 	if err != nil {
 		return Image{}, err
 	}
@@ -163,6 +163,9 @@ func (w *work) make(asked bool) (Image, error) {
 		Origin:  w.origin(in), Size: treeSize(dir), Built: time.Now().UTC().Truncate(time.Second),
 		Inputs: in, Compiler: compiler,
 	}
+	if in.Libraries != "" {
+		img.Libraries = filepath.Join(dir, libDir)
+	}
 	img.LinuxID = identify(img.Linux)
 	if old, err := w.Cache.Load(w.k.Name); err == nil && old.Dir == dir {
 		img.Built = old.Built
@@ -170,21 +173,11 @@ func (w *work) make(asked bool) (Image, error) {
 	return img, w.Cache.save(img)
 }
 
-// packagesKnown tells whether the lists at hand can lead to the kernel.
-func (w *work) packagesKnown() bool {
-	for _, pkg := range []string{w.k.Package, w.k.Source} {
-		if pkg == "" {
-			continue
-		}
-		if v, err := w.apt.Versions(w.ctx, pkg); err != nil || len(v) == 0 {
-			return false
-		}
-	}
-	return true
-}
-
 func (w *work) origin(in Inputs) string {
 	text := w.k.Package + " " + in.UML
+	if in.Libraries != "" {
+		text += " with " + in.Libraries
+	}
 	if in.Source != "" {
 		text += fmt.Sprintf(", %s %s, %d patches", w.k.Source, in.Source, countPatches(w.Patches, w.k.Patches))
 	}

@@ -89,6 +89,9 @@ type Image struct {
 	Linux   string `json:"linux"`
 	Modules string `json:"modules"`
 	Release string `json:"release"`
+	// Libraries is the directory with the C library that Linux needs instead of
+	// the system's; empty when it does not.
+	Libraries string `json:"libraries,omitempty"`
 	// Origin tells in words what the image was made from.
 	Origin string    `json:"origin"`
 	Size   int64     `json:"size_bytes"`

@@ -30,7 +30,7 @@ func (w *work) imageStage(dir string, in Inputs, uml umlKernel) error {
 		}
 	}
 	return stageDir(dir, func() error {
-		if err := linkTree(uml.linux, filepath.Join(dir, "linux.uml")); err != nil {
+		if err := w.placeKernel(dir, uml); err != nil {
 			return err
 		}
 		tree := filepath.Join(dir, "lib", "modules", uml.release)
@@ -46,6 +46,20 @@ func (w *work) imageStage(dir string, in Inputs, uml umlKernel) error {
 			})
 		})
 	})
+}
+
+// placeKernel puts the kernel into an image. With libraries of its own it is a
+// copy: it holds the path of those in the image.
+func (w *work) placeKernel(dir string, uml umlKernel) error {
+	linux := filepath.Join(dir, "linux.uml")
+	if uml.libs == "" {
+		return linkTree(uml.linux, linux)
+	}
+	libs := filepath.Join(dir, libDir)
+	if err := linkTree(uml.libs, libs); err != nil {
+		return err
+	}
+	return withLibraries(uml.linux, linux, libs)
 }
 
 // buildModules builds our modules, lays them over the stock ones and indexes

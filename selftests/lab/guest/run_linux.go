@@ -109,8 +109,8 @@ func (m *machine) writeConfig(cpu int) error {
 		return err
 	}
 	return wire.WriteJSON(filepath.Join(m.dir, configName), guardConfig{
-		Linux: m.opt.Linux, CPU: cpu,
-		Args: commandLine(m.opt.Memory, m.dir, init, m.opt.Console != nil),
+		Linux: m.opt.Linux, Libraries: m.opt.Libraries, CPU: cpu,
+		Args: append(commandLine(m.opt.Memory, m.dir, init, m.opt.Console != nil), m.opt.Args...),
 	})
 }
 

@@ -23,8 +23,15 @@ type Kernel struct {
 	VM   VM
 	// Series is the upstream series, the first two numbers of the release.
 	Series string
+	// Suite is the Debian suite the packages come from; empty stands for the
+	// machine's own package sources. A kernel of another suite brings that
+	// suite's C library along, as its binary wants a newer one.
+	Suite string
+	// Moving marks a suite without releases: its kernel may change or be
+	// unusable on any day, which must not fail the others.
+	Moving bool
 	// Package is the Debian package with the kernel. The newest version of
-	// the series that the machine's package sources offer is taken.
+	// the series that the package sources offer is taken.
 	Package string
 	// Source is the Debian package with the kernel's source, needed at exactly
 	// the kernel's release; empty when the kernel is used as it comes.
@@ -32,6 +39,8 @@ type Kernel struct {
 	// Patches is the directory of kmod/patches applied to the modules built
 	// from Source.
 	Patches string
+	// Options are further words of the kernel's command line.
+	Options []string
 	// Summary says in a few words what the kernel is for.
 	Summary string
 }
@@ -49,6 +58,19 @@ var catalogue = []Kernel{
 		Name: "6.1", VM: UML, Series: "6.1",
 		Package: "user-mode-linux",
 		Summary: "Debian 12's kernel as it comes",
+	},
+	{
+		Name: "6.12", VM: UML, Series: "6.12", Suite: "trixie",
+		Package: "user-mode-linux",
+		Summary: "Debian 13's kernel, which has the features upstream: the reference",
+	},
+	{
+		Name: "7.2", VM: UML, Series: "7.2", Suite: "sid", Moving: true,
+		Package: "user-mode-linux",
+		// Several times faster than ptrace; the kernel falls back to that
+		// where the host forbids it.
+		Options: []string{"seccomp=auto"},
+		Summary: "Debian sid's kernel, upstream's newest: it moves, so it informs",
 	},
 }
 
