@@ -6,6 +6,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -90,9 +91,17 @@ func (b *Builder) build(ctx context.Context, k kernels.Kernel, asked bool) (Imag
 	start := time.Now()
 	w := &work{Builder: b, ctx: ctx, k: k}
 	img, err := w.make(asked)
+	if err != nil && ctx.Err() == nil {
+		if k.Moving && !errors.Is(err, ErrUnavailable) {
+			// Whatever it is, it may be gone tomorrow.
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		b.Cache.note(k.Name, err)
+	}
 	if err != nil {
 		return Image{}, fmt.Errorf("build kernel %s: %w", k.Name, err)
 	}
+	b.Cache.note(k.Name, nil)
 	if have && old.Dir == img.Dir {
 		b.say("kernel %s is up to date (%s)", k.Name, img.Origin)
 		return img, nil

@@ -22,6 +22,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
@@ -157,6 +158,33 @@ func (c *Cache) save(img Image) error {
 		return fmt.Errorf("kernel %s: write manifest: %w", img.Name, err)
 	}
 	return nil
+}
+
+func (c *Cache) failure(name string) string {
+	return filepath.Join(c.Root, "images", name+".failed")
+}
+
+// note keeps why a kernel could not be built, for whoever lists the kernels
+// later; no error takes the note away.
+func (c *Cache) note(name string, err error) {
+	path := c.failure(name)
+	if err == nil {
+		_ = os.Remove(path)
+		return
+	}
+	if os.MkdirAll(filepath.Dir(path), 0o755) == nil {
+		_ = os.WriteFile(path, []byte(err.Error()+"\n"), 0o644)
+	}
+}
+
+// Failure tells why a kernel could not be built the last time, or "".
+func (c *Cache) Failure(name string) string {
+	text, err := os.ReadFile(c.failure(name))
+	if err != nil {
+		return ""
+	}
+	// One line of a table or a message.
+	return strings.Join(strings.Fields(string(text)), " ")
 }
 
 // Stale tells why an image no longer is what its inputs lead to, or "". It

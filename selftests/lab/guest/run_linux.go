@@ -42,6 +42,7 @@ type machine struct {
 
 	copies  sync.WaitGroup   // output streams and console
 	reports chan wire.Report // from the guest
+	heard   chan struct{}    // closed when the guest can report no more
 	replies chan guardReport // from the guard; closed when it is gone
 }
 
@@ -52,7 +53,7 @@ func Run(ctx context.Context, opt Options) (Result, error) {
 		return Result{Code: CodeLab, CPU: -1}, &Error{Err: err}
 	}
 	Sweep()
-	m := &machine{opt: &opt, reports: make(chan wire.Report, 64), replies: make(chan guardReport, 8)}
+	m := &machine{opt: &opt, reports: make(chan wire.Report, 64), heard: make(chan struct{}), replies: make(chan guardReport, 8)}
 	m.console.copy = opt.Console
 	cpu, err := m.start()
 	if err != nil {
@@ -247,6 +248,7 @@ func (m *machine) serve(reply, console, out, errs, report *os.File) {
 	go m.input.run(m.opt.Stdin)
 	go func() {
 		defer report.Close()
+		defer close(m.heard)
 		sc := bufio.NewScanner(report)
 		for sc.Scan() {
 			r, err := wire.ParseReport(sc.Text())

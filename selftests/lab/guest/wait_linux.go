@@ -136,13 +136,25 @@ func (p *progress) note(r wire.Report) {
 	}
 }
 
-// drainReports takes what the guest said right before its end.
+// drainReports takes what the guest said right before its end. The line's last
+// writer is gone with the kernel, so its end comes at once.
 func (m *machine) drainReports(p *progress) {
+	late := time.After(time.Second)
 	for {
 		select {
 		case r := <-m.reports:
 			p.note(r)
+			continue
 		default:
+		}
+		select {
+		case r := <-m.reports:
+			p.note(r)
+		case <-m.heard:
+			if len(m.reports) == 0 {
+				return
+			}
+		case <-late:
 			return
 		}
 	}

@@ -113,7 +113,7 @@ func TestGuestIsASystem(t *testing.T) {
 		: >/tmp/x; : >/dev/shm/x; : >/run/x; : >/var/x
 		test "$(ls /tmp/x)" = /tmp/x
 		test "$(command -v dplab)" = "`+dplab+`"
-		test "$DPLAB_KERNEL" = `+stock+` && test -z "$SECRET"
+		test "$DPLAB_KERNEL" = `+underTest+` && test -z "$SECRET"
 		test "$(ulimit -n)" -ge 65536
 		echo fine`)
 	if status != 0 || out != "fine\n" {
