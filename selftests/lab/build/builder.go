@@ -21,6 +21,9 @@ import (
 // fetches them again.
 const listAge = 6 * time.Hour
 
+// refreshLimit is how long fetching them may take when those at hand would do.
+var refreshLimit = 30 * time.Second
+
 // Builder makes images.
 type Builder struct {
 	Cache *Cache
@@ -116,14 +119,8 @@ func (w *work) make(asked bool) (Image, error) {
 	if w.apt, err = apt.Open(filepath.Join(w.Cache.Root, "apt")); err != nil {
 		return Image{}, err
 	}
-	if !w.packagesKnown() || asked && w.apt.Age() > listAge {
-		err := w.step("fetching package lists", func() error { return w.apt.Update(w.ctx) })
-		if err != nil && (!w.packagesKnown() || w.ctx.Err() != nil) {
-			return Image{}, err
-		}
-		if err != nil {
-			w.say("  going on with the lists of %s ago: %v", w.apt.Age().Round(time.Minute), err)
-		}
+	if err := w.refresh(asked); err != nil {
+		return Image{}, err
 	}
 	in := Inputs{Recipe: recipe, Kernel: w.k.Name}
 	if in.UML, err = w.umlVersion(); err != nil {
@@ -168,6 +165,30 @@ func (w *work) make(asked bool) (Image, error) {
 		img.Built = old.Built
 	}
 	return img, w.Cache.save(img)
+}
+
+// refresh fetches package lists where that is necessary, or asked for and due.
+func (w *work) refresh(asked bool) error {
+	known := w.packagesKnown()
+	if known && (!asked || w.apt.Age() <= listAge) {
+		return nil
+	}
+	ctx := w.ctx
+	if known {
+		// A network that swallows packets must not keep a kernel that is
+		// there waiting: apt tries for minutes.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, refreshLimit, fmt.Errorf("no answer within %v", refreshLimit))
+		defer cancel()
+	}
+	err := w.step("fetching package lists", func() error { return w.apt.Update(ctx) })
+	if err != nil && (!w.packagesKnown() || w.ctx.Err() != nil) {
+		return err
+	}
+	if err != nil {
+		w.say("  going on with the lists at hand: %v", err)
+	}
+	return nil
 }
 
 // packagesKnown tells whether the lists at hand can lead to the kernel.
