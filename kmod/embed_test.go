@@ -5,6 +5,7 @@ package kmod
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io/fs"
 	"path"
 	"regexp"
@@ -78,13 +79,14 @@ func TestPatchHeaders(t *testing.T) {
 	}{
 		{"author", regexp.MustCompile(`(?m)^From: ` + author + `$`)},
 		{"sign-off", regexp.MustCompile(`(?m)^Signed-off-by: ` + author + `$`)},
-		{"subsystem in the subject", regexp.MustCompile(`(?m)^Subject: \[PATCH\] net(/sched)?: [a-z_]+: `)},
+		{"subsystem in the subject", regexp.MustCompile(`(?m)^Subject: \[PATCH \d+/\d+\] net(/sched)?: [a-z_]+: `)},
 		{"upstream commit with subject", regexp.MustCompile(`(?m)^Upstream: commit [0-9a-f]{12}\n\("[^"\n]+"\)$`)},
 		{"later fixes", regexp.MustCompile(`(?m)^Fixes folded in:( none; upstream has none\.|\n commit [0-9a-f]{12}\b)`)},
 		{"difference on this kernel", regexp.MustCompile(`(?m)^On (\d+\.\d+): \S`)},
 	}
 	for _, dir := range bases(t) {
-		for _, name := range seriesOf(t, dir) {
+		series := seriesOf(t, dir)
+		for i, name := range series {
 			t.Run(path.Join(path.Base(dir), name), func(t *testing.T) {
 				data, err := FS.ReadFile(path.Join(dir, name))
 				if err != nil {
@@ -93,6 +95,9 @@ func TestPatchHeaders(t *testing.T) {
 				header, _, ok := bytes.Cut(data, []byte("\n---\n"))
 				if !ok {
 					t.Fatal("no --- line ends the header")
+				}
+				if want := fmt.Sprintf("\nSubject: [PATCH %d/%d] ", i+1, len(series)); !bytes.Contains(header, []byte(want)) {
+					t.Errorf("header does not number the patch by its place (%q)", want)
 				}
 				for _, f := range fields {
 					if !f.re.Match(header) {

@@ -19,16 +19,18 @@ func runCommand() *cobra.Command {
 
 The command sees the host's files. What it changes is gone afterwards, except
 below the current directory, which is shared and writable (unless that is / or
-in /dev, /proc or /sys). /tmp, /run and /dev/shm are the guest's own and empty. Standard input, output and error are
-the command's; the directory of dplab comes first in its PATH. Of the
-environment it gets TERM, HOME, LANG and LC_*, TZ, the Go runtime's variables
+in /dev, /proc or /sys). /tmp, /run and /dev/shm are the guest's own and empty.
+The guest is for trying things, not for locking them in: its root can get at
+all that you can. Standard input, output and error are the command's; the
+directory of dplab comes first in its PATH. Of the environment it gets TERM, HOME, LANG and LC_*, TZ, the Go runtime's variables
 and DPSCOPE_*; --env adds more. DPLAB_KERNEL names the kernel.
 
-SIGINT, SIGTERM and SIGHUP go to the command; a second one ends the guest.
+SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command; a second one ends the
+guest.
 
 Exit status: the command's; 128+N if signal N ended it; 124 after --timeout;
-125 if the lab failed; 126 if the command cannot be run; 127 if there is none
-of that name.`,
+125 if the lab failed or the output could not be written; 126 if the command
+cannot be run; 127 if there is none of that name.`,
 		Example: `  dplab run -- uname -r
   dplab run --kernel 6.1 --timeout 30s -- ip link
   tar c . | dplab run -- tar t`,

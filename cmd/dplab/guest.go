@@ -121,7 +121,7 @@ func boot(cmd *cobra.Command, opt lab.Options) error {
 	}
 	// From here on signals are the command's: it may want to flush and sum up.
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
 	opt.Signals = signals
 	if cli.Interrupted(cmd.Context()) {
@@ -132,6 +132,9 @@ func boot(cmd *cobra.Command, opt lab.Options) error {
 	res, err := lab.RunImage(context.WithoutCancel(cmd.Context()), img, opt)
 	if err != nil {
 		return labFailed(cmd, err)
+	}
+	for _, w := range res.Warnings {
+		cli.Warnf(cmd, "%s", w)
 	}
 	if res.Message != "" {
 		cli.Warnf(cmd, "%s", res.Message)

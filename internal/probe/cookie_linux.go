@@ -5,7 +5,6 @@ package probe
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dpscope/dpscope/nl"
-	"github.com/dpscope/dpscope/nl/uapi"
 	"github.com/dpscope/dpscope/psample"
 	"github.com/dpscope/dpscope/tc"
 )
@@ -49,7 +47,7 @@ func sampleOne(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = ns.Close() }()
-	if err := loopbackUp(ctx, ns); err != nil {
+	if err := nl.SetLinkUp(ctx, ns, loopbackIndex, "lo"); err != nil {
 		return nil, err
 	}
 	c, err := tc.Open(ns)
@@ -78,8 +76,8 @@ func sampleOne(ctx context.Context) ([]byte, error) {
 		case err == nil:
 			return bytes.Clone(s.Cookie), nil
 		case errors.As(err, &notice): // of the group being made
-		case wait.Err() != nil && ctx.Err() == nil:
-			return nil, context.Cause(wait)
+		case wait.Err() != nil: // why it ended reads better than that it did
+			return nil, nl.ContextError(wait)
 		default:
 			return nil, err
 		}
@@ -88,22 +86,6 @@ func sampleOne(ctx context.Context) ([]byte, error) {
 
 // loopbackIndex is LOOPBACK_IFINDEX, net/flow.h: in every namespace.
 const loopbackIndex = 1
-
-// loopbackUp sets the loopback device up, which also gives it 127.0.0.1.
-func loopbackUp(ctx context.Context, ns *nl.NetNS) error {
-	conn, err := nl.Dial(unix.NETLINK_ROUTE, ns)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }()
-	// struct ifinfomsg: u8 family, pad; u16 type; s32 index; u32 flags, change.
-	data := make([]byte, unix.SizeofIfInfomsg)
-	binary.NativeEndian.PutUint32(data[4:], loopbackIndex)
-	binary.NativeEndian.PutUint32(data[8:], unix.IFF_UP)
-	binary.NativeEndian.PutUint32(data[12:], unix.IFF_UP)
-	_, err = conn.Execute(ctx, nl.Request{Op: "set up device", Object: "lo", Type: uapi.RTM_NEWLINK, Data: data})
-	return err
-}
 
 // sendDatagram sends one small UDP datagram to the discard port of 127.0.0.1.
 // The socket is made here, on the calling thread, so that it is in the

@@ -7,6 +7,8 @@ kmod=$1 src=$2 kdir=$3
 
 # Our own -j below, and none of the caller's command line variables.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+# Warnings are found by their English text, and lists are compared sorted.
+export LC_ALL=C
 jobs=-j$(nproc 2>/dev/null || echo 1)
 karch=${KARCH-}
 failed=0

@@ -25,6 +25,7 @@ import (
 	"github.com/dpscope/dpscope/selftests/lab/build"
 	"github.com/dpscope/dpscope/selftests/lab/guest"
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
+	"github.com/dpscope/dpscope/selftests/lab/wire"
 )
 
 // DefaultMemory is a guest's memory when none is given. It is taken from the
@@ -126,26 +127,26 @@ func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, 
 	return guest.Run(ctx, o)
 }
 
-// expose names directories that must be seen although the guest may have a
-// file system of its own over them: that of our programs and, for programs that
-// were just built somewhere in /tmp, the command's.
+// expose names what must be seen although the guest may have a file system of
+// its own over it: the directory of our programs and, for programs that were
+// just built somewhere in /tmp, the command's. Of a program that lies right
+// where the guest's file system begins only itself: the rest of that directory
+// is the guest's, to write to.
 func expose(helper string, argv []string, dir string) []string {
-	dirs := []string{filepath.Dir(helper)}
+	programs := []string{helper}
 	if len(argv) > 0 && filepath.Base(argv[0]) != argv[0] {
-		cmd := argv[0]
+		cmd := filepath.Clean(argv[0])
 		if !filepath.IsAbs(cmd) {
 			cmd = filepath.Join(dir, cmd)
 		}
-		if d := filepath.Dir(cmd); isDir(d) {
-			dirs = append(dirs, d)
+		programs = append(programs, cmd)
+	}
+	for i, p := range programs {
+		if d := filepath.Dir(p); !wire.IsMountPoint(d) {
+			programs[i] = d
 		}
 	}
-	return dirs
-}
-
-func isDir(path string) bool {
-	st, err := os.Stat(path)
-	return err == nil && st.IsDir()
+	return programs
 }
 
 // workDir gives a directory's path free of symlinks, which may lead elsewhere

@@ -65,6 +65,8 @@ func (s *State) run(ctx context.Context, dir, program string, args ...string) (s
 	cmd.Dir = dir
 	// The texts are parsed.
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
+	// apt's methods hold the outputs open, too, and end when apt is gone.
+	cmd.WaitDelay = 2 * time.Second
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {

@@ -14,8 +14,10 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/dpscope/dpscope/kmod"
+	"github.com/dpscope/dpscope/selftests/lab/apt"
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
 )
 
@@ -203,5 +205,45 @@ func TestToolEnv(t *testing.T) {
 		if !strings.Contains(env, there) {
 			t.Errorf("%s is missing", there)
 		}
+	}
+}
+
+// TestRefresh has mirrors that never answer: lists at hand must do then, and
+// without any the failure is told.
+func TestRefresh(t *testing.T) {
+	bin := t.TempDir()
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	defer func(d time.Duration) { refreshLimit = d }(refreshLimit)
+	refreshLimit = 200 * time.Millisecond
+	program := func(name, script string) {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	state, err := apt.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	w := &work{Builder: &Builder{Log: &log}, ctx: t.Context(), k: kernels.Kernel{Package: "pkg"}, apt: state}
+
+	program("apt-cache", "echo 'pkg | 6.1-1 | mirror Packages'")
+	// The child keeps the output open, as apt's methods do.
+	program("apt-get", "sleep 60; exit 1")
+	start := time.Now()
+	if err := w.refresh(true); err != nil || !strings.Contains(log.String(), "no answer within") {
+		t.Errorf("with lists: %v\n%s", err, log.String())
+	}
+	if d := time.Since(start); d > 20*time.Second {
+		t.Errorf("with lists: took %v", d)
+	}
+	if err := w.refresh(false); err != nil {
+		t.Errorf("with lists, not asked for: %v", err)
+	}
+
+	program("apt-cache", "exit 0")
+	program("apt-get", "echo 'E: no mirror' >&2; exit 100")
+	if err := w.refresh(false); err == nil || !strings.Contains(err.Error(), "no mirror") {
+		t.Errorf("without lists: %v", err)
 	}
 }

@@ -22,6 +22,9 @@ import (
 // fetches them again.
 const listAge = 6 * time.Hour
 
+// refreshLimit is how long fetching them may take when those at hand would do.
+var refreshLimit = 30 * time.Second
+
 // Builder makes images.
 type Builder struct {
 	Cache *Cache

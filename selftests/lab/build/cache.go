@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
 )
@@ -38,6 +39,10 @@ func DefaultCache() (*Cache, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return nil, fmt.Errorf("find cache directory: %w (set HOME or XDG_CACHE_HOME)", err)
+	}
+	if !utf8.ValidString(dir) {
+		// Manifests and the guest's command line are text.
+		return nil, fmt.Errorf("find cache directory: %q is not valid UTF-8 (set XDG_CACHE_HOME)", dir)
 	}
 	return &Cache{Root: filepath.Join(dir, "dpscope", "lab")}, nil
 }

@@ -5,6 +5,7 @@
 package build
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -27,7 +28,7 @@ func (w *work) openPackages(asked bool) error {
 	}
 	w.apt = machine
 	if w.k.Suite == "" {
-		return w.refresh(asked, "package lists", func() error { return machine.Update(w.ctx) })
+		return w.refresh(asked, "package lists", machine.Update)
 	}
 	dir := filepath.Join(w.Cache.Root, "apt", "suites", w.k.Suite)
 	if w.apt, err = apt.OpenSuite(dir, w.k.Suite, w.k.Moving); err != nil {
@@ -35,19 +36,19 @@ func (w *work) openPackages(asked bool) error {
 	}
 	// A suite's older packages leave the mirrors: with old lists a download
 	// fails.
-	err = w.refresh(true, "package lists of "+w.k.Suite, func() error {
-		mirrors, err := machine.Mirrors(w.ctx)
+	err = w.refresh(true, "package lists of "+w.k.Suite, func(ctx context.Context) error {
+		mirrors, err := machine.Mirrors(ctx)
 		if errors.Is(err, apt.ErrNoMirror) && machine.Age() > listAge {
 			// Only fetched lists tell which archive is which.
-			if err := machine.Update(w.ctx); err != nil {
+			if err := machine.Update(ctx); err != nil {
 				return err
 			}
-			mirrors, err = machine.Mirrors(w.ctx)
+			mirrors, err = machine.Mirrors(ctx)
 		}
 		if err != nil {
 			return err
 		}
-		return w.apt.UpdateSuite(w.ctx, mirrors)
+		return w.apt.UpdateSuite(ctx, mirrors)
 	})
 	if err != nil && w.ctx.Err() == nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -61,15 +62,26 @@ func (w *work) openPackages(asked bool) error {
 
 // refresh runs update when the lists do not lead to the kernel, or when they
 // are old and new ones are wanted. Old lists are better than none.
-func (w *work) refresh(wanted bool, what string, update func() error) error {
-	if w.packagesKnown() && (!wanted || w.apt.Age() <= listAge) {
+func (w *work) refresh(wanted bool, what string, update func(context.Context) error) error {
+	known := w.packagesKnown()
+	if known && (!wanted || w.apt.Age() <= listAge) {
 		return nil
 	}
-	err := w.step("fetching "+what, update)
-	if err == nil || !w.packagesKnown() || w.ctx.Err() != nil {
+	ctx := w.ctx
+	if known {
+		// A network that swallows packets must not keep a kernel that is
+		// there waiting: apt tries for minutes.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, refreshLimit, fmt.Errorf("no answer within %v", refreshLimit))
+		defer cancel()
+	}
+	err := w.step("fetching "+what, func() error { return update(ctx) })
+	if err != nil && (!w.packagesKnown() || w.ctx.Err() != nil) {
 		return err
 	}
-	w.say("  going on with the lists of %s ago: %v", w.apt.Age().Round(time.Minute), err)
+	if err != nil {
+		w.say("  going on with the lists at hand: %v", err)
+	}
 	return nil
 }
 

@@ -8,12 +8,14 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -146,7 +148,7 @@ func TestFeeder(t *testing.T) {
 	dir := t.TempDir()
 	data := bytes.Repeat([]byte("0123456789abcdef"), wire.ChunkSize/16*(2*wire.MaxChunks)+100)
 	f := newFeeder(dir, func() {})
-	go f.run(bytes.NewReader(data))
+	go func() { _, _ = f.run(bytes.NewReader(data)) }()
 	var got []byte
 	deadline := time.Now().Add(20 * time.Second)
 	for n := 0; ; {
@@ -179,7 +181,7 @@ func TestFeederStops(t *testing.T) {
 	f := newFeeder(dir, func() {})
 	r, w := io.Pipe()
 	done := make(chan struct{})
-	go func() { f.run(r); close(done) }()
+	go func() { _, _ = f.run(r); close(done) }()
 	f.stop()
 	f.stop()
 	go func() { _, _ = w.Write([]byte("late")) }()
@@ -190,6 +192,23 @@ func TestFeederStops(t *testing.T) {
 	}
 	if files, _ := os.ReadDir(dir); len(files) != 0 {
 		t.Errorf("written after stop: %v", files)
+	}
+}
+
+// TestFeederFails wants both kinds of failure told: input that cannot be read,
+// and input that cannot be handed over, of which the guest would never see the
+// end.
+func TestFeederFails(t *testing.T) {
+	broken := errors.New("broken")
+	f := newFeeder(t.TempDir(), func() {})
+	readErr, putErr := f.run(io.MultiReader(strings.NewReader("x"), iotest.ErrReader(broken)))
+	if !errors.Is(readErr, broken) || putErr != nil {
+		t.Errorf("a broken reader: %v, %v", readErr, putErr)
+	}
+	f = newFeeder(filepath.Join(t.TempDir(), "gone"), func() {})
+	readErr, putErr = f.run(strings.NewReader("x"))
+	if readErr != nil || !errors.Is(putErr, fs.ErrNotExist) {
+		t.Errorf("no run directory: %v, %v", readErr, putErr)
 	}
 }
 

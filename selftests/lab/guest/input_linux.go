@@ -3,6 +3,8 @@
 package guest
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -28,8 +30,9 @@ func newFeeder(dir string, ring func()) *feeder {
 	return &feeder{dir: dir, ring: ring, room: make(chan struct{}, wire.MaxChunks), quit: make(chan struct{})}
 }
 
-// run reads to the end, or until stop.
-func (f *feeder) run(in io.Reader) {
+// run reads to the end, or until stop. It tells why it could not read on, or
+// could not hand over what it had read.
+func (f *feeder) run(in io.Reader) (readErr, putErr error) {
 	n := 0
 	if in != nil {
 		buf := make([]byte, wire.ChunkSize)
@@ -37,35 +40,43 @@ func (f *feeder) run(in io.Reader) {
 			select {
 			case f.room <- struct{}{}:
 			case <-f.quit:
-				return
+				return nil, nil
 			}
 			// One read, not a full buffer: what a person or a program has
 			// written so far must arrive now.
 			got, err := in.Read(buf)
 			if got > 0 {
-				if !f.put(wire.InputName(n, false), buf[:got]) {
-					return
+				if more, err := f.put(wire.InputName(n, false), buf[:got]); !more {
+					return nil, err
 				}
 				n++
 			} else {
 				<-f.room
 			}
 			if err != nil {
+				if !errors.Is(err, io.EOF) {
+					readErr = err
+				}
 				break
 			}
 		}
 	}
-	f.put(wire.InputName(n, true), nil)
+	_, putErr = f.put(wire.InputName(n, true), nil)
+	return readErr, putErr
 }
 
-func (f *feeder) put(name string, data []byte) bool {
+// put writes a file for the guest, unless it takes no more.
+func (f *feeder) put(name string, data []byte) (more bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.stopped || wire.WriteFile(filepath.Join(f.dir, name), data) != nil {
-		return false
+	if f.stopped {
+		return false, nil
+	}
+	if err := wire.WriteFile(filepath.Join(f.dir, name), data); err != nil {
+		return false, fmt.Errorf("hand over standard input: %w", err)
 	}
 	f.ring()
-	return true
+	return true, nil
 }
 
 // ack frees what the guest has taken over.

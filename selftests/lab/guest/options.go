@@ -39,8 +39,9 @@ type Options struct {
 	// Dir is the command's working directory, the one place of the host the
 	// guest can write to.
 	Dir string
-	// Expose are further directories the guest must see even where it mounts a
-	// file system of its own over them.
+	// Expose are further directories and files the guest must see even where
+	// it mounts a file system of its own over them. What belongs to the kernel
+	// (/proc, /sys, devices) stays the guest's.
 	Expose []string
 
 	// Memory is the guest's, in bytes.
@@ -60,7 +61,9 @@ type Options struct {
 	// Stdin is handed over whole; nil is empty. A reader that still blocks
 	// when the command ends is left behind with its goroutine.
 	Stdin io.Reader
-	// Stdout and Stderr get what the command writes; nil discards.
+	// Stdout and Stderr get what the command writes; nil discards. One that
+	// blocks holds up the command, but not its forced end, nor the end of a
+	// run that a signal or the timeout has ended: it is left behind then.
 	Stdout, Stderr io.Writer
 	// Console, if not nil, gets the kernel's messages.
 	Console io.Writer
@@ -87,6 +90,8 @@ type Result struct {
 	Signal   int
 	// Message explains 124, 126 and 127.
 	Message string
+	// Warnings tell what went wrong beside the command.
+	Warnings []string
 	// CPU is the processor the guest was pinned to, -1 for none.
 	CPU int
 }

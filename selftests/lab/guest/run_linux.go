@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,6 +45,11 @@ type machine struct {
 	reports chan wire.Report // from the guest
 	heard   chan struct{}    // closed when the guest can report no more
 	replies chan guardReport // from the guard; closed when it is gone
+	broken  chan error       // the input cannot be handed over any more
+
+	mu       sync.Mutex
+	lost     error // the first failure to pass output on
+	warnings []string
 }
 
 // Run boots the kernel, runs the command and waits for its end. The error is an
@@ -53,7 +59,10 @@ func Run(ctx context.Context, opt Options) (Result, error) {
 		return Result{Code: CodeLab, CPU: -1}, &Error{Err: err}
 	}
 	Sweep()
-	m := &machine{opt: &opt, reports: make(chan wire.Report, 64), heard: make(chan struct{}), replies: make(chan guardReport, 8)}
+	m := &machine{
+		opt: &opt, reports: make(chan wire.Report, 64), heard: make(chan struct{}),
+		replies: make(chan guardReport, 8), broken: make(chan error, 1),
+	}
 	m.console.copy = opt.Console
 	cpu, err := m.start()
 	if err != nil {
@@ -77,10 +86,9 @@ func (m *machine) start() (cpu int, err error) {
 			_ = os.RemoveAll(dir)
 		}
 	}()
-	cpu, slot, err := takeSlot(m.opt.SlotDir)
-	if err != nil {
-		return -1, err
-	}
+	// Without locks, in a cache that is somebody else's, a guest runs on any
+	// processor: slower, but it runs.
+	cpu, slot, _ := takeSlot(m.opt.SlotDir)
 	if slot != nil {
 		defer slot.Close()
 	}
@@ -98,12 +106,17 @@ func (m *machine) writeConfig(cpu int) error {
 	job := wire.Job{
 		Kernel: m.opt.Release, Modules: m.opt.Modules,
 		Argv: m.opt.Argv, Env: m.opt.Env,
-		Dir: m.opt.Dir, ShareDir: shareable(m.opt.Dir),
+		Dir: wire.Text(m.opt.Dir), ShareDir: shareable(m.opt.Dir),
 		TTY: m.opt.TTY, Rows: m.opt.Size.Rows, Cols: m.opt.Size.Cols,
 	}
-	for _, dir := range m.opt.Expose {
-		if wire.IsMasked(dir) && dir != job.Dir {
-			job.Expose = append(job.Expose, dir)
+	for _, path := range m.opt.Expose {
+		st, err := os.Stat(path)
+		switch {
+		case err != nil || !wire.IsMasked(path) || !shareable(path) || path == m.opt.Dir:
+		case st.IsDir():
+			job.Expose = append(job.Expose, path)
+		default:
+			job.ExposeFiles = append(job.ExposeFiles, path)
 		}
 	}
 	if err := wire.WriteJSON(filepath.Join(m.dir, wire.JobFile), job); err != nil {
@@ -245,7 +258,7 @@ func (m *machine) serve(reply, console, out, errs, report *os.File) {
 	}()
 	go m.copyOut(1, out, m.opt.Stdout)
 	go m.copyOut(2, errs, m.opt.Stderr)
-	go m.input.run(m.opt.Stdin)
+	go m.feed()
 	go func() {
 		defer report.Close()
 		defer close(m.heard)
@@ -291,6 +304,7 @@ func (m *machine) copyOut(number int, from *os.File, to io.Writer) {
 		n, err := from.Read(buf)
 		if n > 0 && to != nil {
 			if _, werr := to.Write(buf[:n]); werr != nil {
+				m.outputFailed(number, werr)
 				m.control.post(wire.Control{Hangup: number})
 				to = nil
 			}
@@ -299,4 +313,43 @@ func (m *machine) copyOut(number int, from *os.File, to io.Writer) {
 			return
 		}
 	}
+}
+
+// outputFailed notes output that could not be passed on. A reader that has seen
+// enough is no failure.
+func (m *machine) outputFailed(number int, err error) {
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
+		return
+	}
+	name := "standard output"
+	if number == 2 {
+		name = "standard error"
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lost == nil {
+		m.lost = fmt.Errorf("write %s: %w", name, cause(err))
+	}
+}
+
+// feed hands the input over and tells when that fails.
+func (m *machine) feed() {
+	readErr, putErr := m.input.run(m.opt.Stdin)
+	if putErr != nil {
+		m.broken <- putErr
+	}
+	// A descriptor not open for reading is how nohup and others give none.
+	if readErr != nil && !errors.Is(readErr, unix.EBADF) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.warnings = append(m.warnings, fmt.Sprintf("read standard input: %v (the command saw its end)", cause(readErr)))
+	}
+}
+
+// cause leaves out the name that os gives a standard stream.
+func cause(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err
+	}
+	return err
 }

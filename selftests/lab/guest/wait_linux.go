@@ -24,6 +24,7 @@ type progress struct {
 	signal            syscall.Signal
 	timedOut          bool
 	forced            bool  // ended by us
+	gaveUp            bool  // told to end while the output was being passed on
 	cause             error // why, when that is a failure
 }
 
@@ -37,7 +38,7 @@ func (m *machine) wait(ctx context.Context) (Result, error) {
 		_ = unix.Kill(-p.pid, unix.SIGKILL)
 	}
 	m.input.stop()
-	m.copies.Wait()
+	m.finishOutput(p)
 	m.control.close()
 	var status wire.Status
 	statusErr := wire.ReadJSON(filepath.Join(m.dir, wire.StatusFile), &status)
@@ -50,7 +51,53 @@ func (m *machine) wait(ctx context.Context) (Result, error) {
 	if err := os.RemoveAll(m.dir); err != nil {
 		return Result{Code: CodeLab}, m.fail(fmt.Errorf("clean up: %w", err))
 	}
-	return m.judge(ctx, p, status, statusErr)
+	res, err := m.judge(ctx, p, status, statusErr)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	res.Warnings = m.warnings
+	if err == nil && m.lost != nil && p.signal == 0 && !p.timedOut {
+		// The command may have ended well: it cannot know.
+		return Result{Code: CodeLab, Warnings: m.warnings}, &Error{Err: m.lost}
+	}
+	return res, err
+}
+
+// lastWords is how long output already under way may take when the guest was
+// ended by force.
+const lastWords = 2 * time.Second
+
+// finishOutput waits until the output has been passed on. Nobody may read it:
+// what has been told to end must end all the same.
+func (m *machine) finishOutput(p *progress) {
+	done := make(chan struct{})
+	go func() {
+		m.copies.Wait()
+		close(done)
+	}()
+	var limit <-chan time.Time
+	switch {
+	case p.forced:
+		limit = time.After(lastWords)
+	case p.timedOut || p.signal != 0:
+		limit = time.After(m.opt.Grace)
+	}
+	for {
+		select {
+		case <-done:
+			return
+		case <-limit:
+			return
+		case sig := <-m.opt.Signals:
+			if s, ok := sig.(syscall.Signal); ok {
+				if p.signal == 0 {
+					p.signal = s
+				}
+				p.gaveUp = true
+				return
+			}
+		case <-m.opt.Resize:
+		}
+	}
 }
 
 // follow handles events until the kernel has ended.
@@ -102,6 +149,8 @@ func (m *machine) follow(ctx context.Context) *progress {
 			if p.up {
 				boot.Stop()
 			}
+		case err := <-m.broken:
+			force(err)
 		case <-boot.C:
 			force(fmt.Errorf("boot: the guest said nothing for %v", bootLimit))
 		case <-limit:
@@ -169,6 +218,8 @@ func (m *machine) judge(ctx context.Context, p *progress, status wire.Status, st
 		return Result{Code: CodeTimeout, TimedOut: true, Message: fmt.Sprintf("run %s: still running after %v", m.opt.Argv[0], m.opt.Timeout)}, nil
 	case ctx.Err() != nil && p.forced && p.signal == 0:
 		return lab, m.fail(fmt.Errorf("run %s: %w", m.opt.Argv[0], context.Cause(ctx)))
+	case p.gaveUp:
+		return Result{Code: CodeSignal + int(p.signal), Signal: int(p.signal)}, nil
 	case statusErr == nil && status.Error != "":
 		return lab, m.fail(errors.New(status.Error))
 	case statusErr == nil && status.Signal != 0:

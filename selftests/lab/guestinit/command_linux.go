@@ -17,7 +17,7 @@ import (
 // all output has left the guest and no other process is alive.
 func (s *streams) run(path string, job *wire.Job) (wire.Status, error) {
 	attr := &syscall.ProcAttr{
-		Dir: job.Dir, Env: job.Env,
+		Dir: string(job.Dir), Env: job.Env,
 		Files: []uintptr{uintptr(s.cmdIn), uintptr(s.cmdOut), uintptr(s.cmdErr)},
 		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: s.tty},
 	}

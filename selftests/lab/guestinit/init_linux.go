@@ -131,7 +131,7 @@ func runJob(run string) (wire.Status, error) {
 	if len(job.Argv) == 0 {
 		return wire.Status{}, fmt.Errorf("boot: the job names no command")
 	}
-	path, status := lookup(job.Argv[0], envValue(job.Env, "PATH"), job.Dir)
+	path, status := lookup(job.Argv[0], envValue(job.Env, "PATH"), string(job.Dir))
 	if path == "" {
 		return status, nil
 	}

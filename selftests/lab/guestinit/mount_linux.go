@@ -125,10 +125,35 @@ func mountShares(job *wire.Job) error {
 			return err
 		}
 	}
+	for _, file := range job.ExposeFiles {
+		if err := shareFile(file); err != nil {
+			return err
+		}
+	}
 	if job.ShareDir {
-		return share(job.Dir, job.Dir, 0)
+		return share(string(job.Dir), string(job.Dir), 0)
 	}
 	return nil
+}
+
+// shareFile shows one file of the host, read-only. Its directory is mounted out
+// of the way only for as long as it takes to get at the file.
+func shareFile(host string) error {
+	aside, err := os.MkdirTemp("/run", "share")
+	if err != nil {
+		return fmt.Errorf("share %s: %w", host, err)
+	}
+	defer func() { _ = os.Remove(aside) }()
+	if err := share(filepath.Dir(host), aside, unix.MS_RDONLY); err != nil {
+		return err
+	}
+	defer func() { _ = unix.Unmount(aside, unix.MNT_DETACH) }()
+	target, err := os.OpenFile(host, os.O_CREATE|os.O_RDONLY, 0o755)
+	if err != nil {
+		return fmt.Errorf("share %s: %w", host, err)
+	}
+	_ = target.Close()
+	return mount(filepath.Join(aside, filepath.Base(host)), host, "none", unix.MS_BIND, "")
 }
 
 // share mounts a directory of the host.

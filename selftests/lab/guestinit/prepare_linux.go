@@ -63,6 +63,7 @@ func loopbackUp() error {
 func lookup(name, path, dir string) (string, wire.Status) {
 	missing := wire.Status{Exit: 127, Message: fmt.Sprintf("run %s: command not found", name)}
 	if name == "" {
+		missing.Message = "run: the command's name is empty"
 		return "", missing
 	}
 	candidates := []string{name}

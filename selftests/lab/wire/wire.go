@@ -13,6 +13,7 @@
 package wire
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -58,20 +59,62 @@ type Job struct {
 	// Modules is the host's directory with the kernel's module tree.
 	Modules string `json:"modules"`
 	// Argv is the command, its first word looked up in Env's PATH.
-	Argv []string `json:"argv"`
+	Argv Texts `json:"argv"`
 	// Env is the command's whole environment, NAME=VALUE.
-	Env []string `json:"env"`
+	Env Texts `json:"env"`
 	// Dir is the command's working directory, absolute and free of symlinks.
-	Dir string `json:"dir"`
+	Dir Text `json:"dir"`
 	// ShareDir mounts the host's Dir writable.
 	ShareDir bool `json:"share_dir"`
 	// Expose are the host's directories to show read-only where a file system
-	// of the guest's own would hide them.
-	Expose []string `json:"expose,omitempty"`
+	// of the guest's own would hide them, ExposeFiles single files.
+	Expose      Texts `json:"expose,omitempty"`
+	ExposeFiles Texts `json:"expose_files,omitempty"`
 	// TTY runs the command on a terminal of Rows and Cols.
 	TTY  bool   `json:"tty,omitempty"`
 	Rows uint16 `json:"rows,omitempty"`
 	Cols uint16 `json:"cols,omitempty"`
+}
+
+// Text is a string of any bytes. Arguments and paths need not be UTF-8, and
+// JSON replaces what is not; so it stands there in base64.
+type Text string
+
+// MarshalText gives the text in base64.
+func (t Text) MarshalText() ([]byte, error) {
+	return base64.StdEncoding.AppendEncode(nil, []byte(t)), nil
+}
+
+// UnmarshalText reads what MarshalText gave.
+func (t *Text) UnmarshalText(data []byte) error {
+	raw, err := base64.StdEncoding.DecodeString(string(data))
+	*t = Text(raw)
+	return err
+}
+
+// Texts are strings of any bytes.
+type Texts []string
+
+// MarshalJSON gives an array of Text.
+func (t Texts) MarshalJSON() ([]byte, error) {
+	list := make([]Text, len(t))
+	for i, s := range t {
+		list[i] = Text(s)
+	}
+	return json.Marshal(list)
+}
+
+// UnmarshalJSON reads what MarshalJSON gave.
+func (t *Texts) UnmarshalJSON(data []byte) error {
+	var list []Text
+	if err := json.Unmarshal(data, &list); err != nil {
+		return err
+	}
+	*t = make(Texts, len(list))
+	for i, s := range list {
+		(*t)[i] = string(s)
+	}
+	return nil
 }
 
 // Status is how the command ended. Exactly one of the three cases holds: Error
@@ -93,6 +136,10 @@ var Masked = []string{"/dev", "/proc", "/run", "/sys", "/tmp"}
 func IsMasked(path string) bool {
 	return slices.ContainsFunc(Masked, func(m string) bool { return Below(path, m) })
 }
+
+// IsMountPoint tells whether a clean absolute path is where a file system of
+// the guest's own begins that programs may lie in on the host.
+func IsMountPoint(path string) bool { return slices.Contains(Masked, path) || path == "/dev/shm" }
 
 // Below tells whether a clean absolute path is a directory or lies in it.
 func Below(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }

@@ -78,3 +78,22 @@ func TestWriteJSON(t *testing.T) {
 		t.Error("half an object was read")
 	}
 }
+
+// TestJobKeepsBytes sends what JSON would replace.
+func TestJobKeepsBytes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "job")
+	want := Job{
+		Kernel: "6.1", Modules: "/m", Dir: "/\xff", ShareDir: true,
+		Argv: []string{"a\xfe\n", "", "ä"}, Env: []string{"V=\x80"}, Expose: []string{"/\xf0"}, ExposeFiles: []string{"/f\xc0"},
+	}
+	if err := WriteJSON(path, want); err != nil {
+		t.Fatal(err)
+	}
+	var got Job
+	if err := ReadJSON(path, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

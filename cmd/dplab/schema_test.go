@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"testing"
+
+	"github.com/dpscope/dpscope/cmd/internal/cli"
+	"github.com/dpscope/dpscope/internal/jsonschema"
+	"github.com/dpscope/dpscope/selftests/lab"
+)
+
+func TestListFollowsTheSchema(t *testing.T) {
+	s, err := jsonschema.Load(filepath.Join("..", "..", "docs", "schema", "dplab-kernels.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out, _ := run(t, "list", "-j") // of an empty cache
+	if code != 0 {
+		t.Fatalf("list -j: status %d", code)
+	}
+	if err := s.Check([]byte(out)); err != nil {
+		t.Errorf("%v in %s", err, out)
+	}
+	var b bytes.Buffer
+	full := lab.Entry{
+		Name: "6.1", VM: "uml", Built: true, Version: "6.1.0", Size: 1 << 40,
+		Source: "package 1", SourceDir: "/src", BuildDir: "/build", Reason: "the patches have changed",
+	}
+	if err := cli.PrintList(&b, lab.ListSchema, []lab.Entry{full}, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(b.Bytes()); err != nil {
+		t.Errorf("%v in %s", err, &b)
+	}
+}
