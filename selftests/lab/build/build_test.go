@@ -231,19 +231,19 @@ func TestRefresh(t *testing.T) {
 	// The child keeps the output open, as apt's methods do.
 	program("apt-get", "sleep 60; exit 1")
 	start := time.Now()
-	if err := w.refresh(true); err != nil || !strings.Contains(log.String(), "no answer within") {
+	if err := w.refresh(true, "package lists", state.Update); err != nil || !strings.Contains(log.String(), "no answer within") {
 		t.Errorf("with lists: %v\n%s", err, log.String())
 	}
 	if d := time.Since(start); d > 20*time.Second {
 		t.Errorf("with lists: took %v", d)
 	}
-	if err := w.refresh(false); err != nil {
+	if err := w.refresh(false, "package lists", state.Update); err != nil {
 		t.Errorf("with lists, not asked for: %v", err)
 	}
 
 	program("apt-cache", "exit 0")
 	program("apt-get", "echo 'E: no mirror' >&2; exit 100")
-	if err := w.refresh(false); err == nil || !strings.Contains(err.Error(), "no mirror") {
+	if err := w.refresh(false, "package lists", state.Update); err == nil || !strings.Contains(err.Error(), "no mirror") {
 		t.Errorf("without lists: %v", err)
 	}
 }
