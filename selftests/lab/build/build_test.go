@@ -31,6 +31,9 @@ func TestInputsKey(t *testing.T) {
 		"source":   func(i *Inputs) { i.Source = "x" },
 		"patches":  func(i *Inputs) { i.Patches = "x" },
 		"compiler": func(i *Inputs) { i.Compiler = "x" },
+		"library":  func(i *Inputs) { i.Libraries = "x" },
+		"root":     func(i *Inputs) { i.Root = "x" },
+		"zones":    func(i *Inputs) { i.Zones = 7 },
 	} {
 		in := base
 		change(&in)
@@ -40,7 +43,7 @@ func TestInputsKey(t *testing.T) {
 		seen[in.key()] = name
 		// The configured source is shared by all patch sets.
 		same := in.prepared().key() == base.prepared().key()
-		if want := name == "patches" || name == "kernel"; same != want {
+		if want := name == "patches" || name == "kernel" || name == "library" || name == "root"; same != want {
 			t.Errorf("changing %s: configured source kept: %v", name, same)
 		}
 	}

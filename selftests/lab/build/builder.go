@@ -150,7 +150,8 @@ func (w *work) make(asked bool) (Image, error) {
 		if in.Source, err = w.sourceVersion(uml.release); err != nil {
 			return Image{}, err
 		}
-		if in.Patches, err = hashPatches(w.Patches, w.k.Patches); err != nil {
+		in.Zones = zonesOf(w.k)
+		if in.Patches, err = w.patchesOf(w.k); err != nil {
 			return Image{}, err
 		}
 		gcc, err := findTool("gcc")
@@ -191,7 +192,10 @@ func (w *work) origin(in Inputs) string {
 		text += " with " + in.Libraries
 	}
 	if in.Source != "" {
-		text += fmt.Sprintf(", %s %s, %d patches", w.k.Source, in.Source, countPatches(w.Patches, w.k.Patches))
+		text += ", " + w.k.Source + " " + in.Source
+	}
+	if w.k.Patches != "" {
+		text += fmt.Sprintf(", %d patches", countPatches(w.Patches, w.k.Patches))
 	}
 	return text
 }

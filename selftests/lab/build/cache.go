@@ -202,7 +202,10 @@ func (b *Builder) Stale(k kernels.Kernel, img Image) string {
 	if k.Source == "" {
 		return ""
 	}
-	patches, err := hashPatches(b.Patches, k.Patches)
+	if img.Inputs.Zones != zonesOf(k) {
+		return "conntrack zones are added in another way now"
+	}
+	patches, err := b.patchesOf(k)
 	if err != nil || patches != img.Inputs.Patches {
 		return "the patches have changed"
 	}
@@ -216,6 +219,22 @@ func (b *Builder) Stale(k kernels.Kernel, img Image) string {
 		return "the compiler has changed"
 	}
 	return ""
+}
+
+// zonesOf is what Inputs.Zones of a kernel should be.
+func zonesOf(k kernels.Kernel) int {
+	if k.Zones {
+		return zonesRecipe
+	}
+	return 0
+}
+
+// patchesOf is what Inputs.Patches of a kernel should be.
+func (b *Builder) patchesOf(k kernels.Kernel) (string, error) {
+	if k.Patches == "" {
+		return "", nil
+	}
+	return hashPatches(b.Patches, k.Patches)
 }
 
 // treeSize adds up the files of a directory, each inode once.

@@ -31,6 +31,8 @@ type Inputs struct {
 	Root      string `json:"root,omitempty"`
 	// Patches is the hash of the patches and the makefile around them.
 	Patches string `json:"patches,omitempty"`
+	// Zones is the way conntrack zones were added, zero for not at all.
+	Zones int `json:"zones,omitempty"`
 	// Compiler is what the compiler calls itself.
 	Compiler string `json:"compiler,omitempty"`
 }

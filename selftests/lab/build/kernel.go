@@ -122,16 +122,24 @@ func (w *work) unpackUML(uml umlKernel, in Inputs) error {
 	return withLibraries(uml.linux, uml.linux, uml.libs)
 }
 
-// sourceVersion picks the source package that is exactly the kernel's.
+// sourceVersion picks the source package that is exactly the kernel's, or for
+// zones alone the nearest: Debian builds user-mode kernels from sources that
+// its archive may no longer have. Structures rarely change between two point
+// releases, but nothing would tell if one did.
 func (w *work) sourceVersion(release string) (string, error) {
 	versions, err := w.apt.Versions(w.ctx, w.k.Source)
 	if err != nil {
 		return "", err
 	}
 	v, ok := kernels.SourceFor(versions, release)
+	if !ok && w.k.Patches == "" {
+		if v, ok = kernels.NearestSource(versions, release); ok {
+			w.say("the source at hand nearest to kernel %s is %s", release, v)
+		}
+	}
 	if !ok {
-		return "", fmt.Errorf("find %s %s, the source of the user-mode kernel: %s has %s",
-			w.k.Source, release, w.where(), strings.Join(versions, ", "))
+		return "", fmt.Errorf("find %s %s, the source of the user-mode kernel: %w: %s has %s",
+			w.k.Source, release, ErrUnavailable, w.where(), strings.Join(versions, ", "))
 	}
 	return v, nil
 }
@@ -182,19 +190,38 @@ func (w *work) prepareStage(in Inputs, uml umlKernel) (src, kdir string, err err
 				if err != nil {
 					return fmt.Errorf("run %s --showconfig: %w", uml.linux, err)
 				}
+				if in.Zones != 0 {
+					if config, err = zoneConfig(config); err != nil {
+						return fmt.Errorf("configure source: %w", err)
+					}
+				}
 				if err := os.WriteFile(filepath.Join(kdir, ".config"), config, 0o644); err != nil {
 					return fmt.Errorf("configure source: %w", err)
 				}
 				for _, target := range []string{"olddefconfig", "modules_prepare"} {
-					if err := w.command(w.ctx, log, src, "make", "-C", src, "ARCH=um", "O="+kdir, jobs(), target); err != nil {
+					if err := w.command(w.ctx, log, src, "make", "-C", src, "ARCH=um", "O="+kdir, jobs(), sublevel(uml), target); err != nil {
 						return err
 					}
+				}
+				if in.Zones != 0 {
+					return addZoneHeader(src, kdir)
 				}
 				return nil
 			})
 		})
 	})
 	return src, kdir, err
+}
+
+// sublevel makes a source of another point release call itself as the kernel
+// does: the kernel refuses modules otherwise.
+func sublevel(uml umlKernel) string {
+	n, ok := kernels.Sublevel(uml.release)
+	if !ok {
+		// An empty override would be one.
+		return "--no-print-directory"
+	}
+	return fmt.Sprintf("SUBLEVEL=%d", n)
 }
 
 // logged gives a step its log file.
