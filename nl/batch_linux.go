@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -40,7 +41,7 @@ type mmsghdr struct {
 // Batch receives many netlink messages with one system call (recvmmsg), into
 // an arena of its own and without allocating. It is for sockets that only
 // listen: it must not be mixed with the Conn's Receive or Execute. One
-// goroutine receives; Wake may be called from any.
+// goroutine receives; Wake and Release may be called from any.
 type Batch struct {
 	conn  *netlink.Conn
 	rc    syscall.RawConn
@@ -50,10 +51,11 @@ type Batch struct {
 	iovs  []unix.Iovec
 	n     int
 
-	block bool
 	errno unix.Errno
-	read  func(fd uintptr) bool
+	try   func(fd uintptr)
+	wait  func(fd uintptr) bool
 
+	mu   sync.Mutex      // of done and stop
 	done <-chan struct{} // of the context that is being watched
 	stop func() bool
 	wake atomic.Bool
@@ -90,9 +92,10 @@ func NewBatch(c *netlink.Conn, slotSize int) (*Batch, error) {
 		b.hdrs[i].hdr.Iov = &b.iovs[i]
 		b.hdrs[i].hdr.SetIovlen(1)
 	}
-	b.read = func(fd uintptr) bool {
+	b.try = b.recv
+	b.wait = func(fd uintptr) bool {
 		b.recv(fd)
-		return !b.block || b.errno != unix.EAGAIN
+		return b.errno != unix.EAGAIN
 	}
 	b.getDrops = func(fd uintptr) {
 		_, _, b.errno = unix.RawSyscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
@@ -120,8 +123,10 @@ func (b *Batch) recv(fd uintptr) {
 // Try fetches what is queued, at most one batch, without waiting. It returns 0
 // when nothing is. Messages of the previous batch become invalid.
 func (b *Batch) Try() (int, error) {
-	b.block = false
-	return b.receive()
+	b.n = 0
+	// Control and not Read: deadlines are set to end a wait, at any moment and
+	// from anywhere, and this call does not wait.
+	return b.received(b.rc.Control(b.try))
 }
 
 // Receive waits for messages and fetches at most one batch. Messages of the
@@ -130,7 +135,6 @@ func (b *Batch) Try() (int, error) {
 // the socket is closed.
 func (b *Batch) Receive(ctx context.Context) (int, error) {
 	b.watch(ctx)
-	b.block = true
 	for {
 		if err := ctx.Err(); err != nil {
 			b.n = 0
@@ -140,7 +144,8 @@ func (b *Batch) Receive(ctx context.Context) (int, error) {
 			b.n = 0
 			return 0, nil
 		}
-		n, err := b.receive()
+		b.n = 0
+		n, err := b.received(b.rc.Read(b.wait))
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
@@ -152,17 +157,9 @@ func (b *Batch) Receive(ctx context.Context) (int, error) {
 	}
 }
 
-func (b *Batch) receive() (int, error) {
-	b.n = 0
-	err := b.rc.Read(b.read)
-	if !b.block && errors.Is(err, os.ErrDeadlineExceeded) {
-		// The deadline is for waiting and this call does not wait. What it
-		// was set for is kept for the next Receive.
-		b.wake.Store(true)
-		if err = b.conn.SetReadDeadline(time.Time{}); err == nil {
-			err = b.rc.Read(b.read)
-		}
-	}
+// received makes the outcome of a batch of what the runtime and the system call
+// say.
+func (b *Batch) received(err error) (int, error) {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return 0, err
@@ -208,6 +205,8 @@ func (b *Batch) Wake() {
 // watch makes the end of ctx end a wait. One registration serves all calls
 // with the same context.
 func (b *Batch) watch(ctx context.Context) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.stop != nil {
 		if b.done == ctx.Done() {
 			return
@@ -220,9 +219,12 @@ func (b *Batch) watch(ctx context.Context) {
 	}
 }
 
-// Release lets go of the context of the last Receive. It does not close the
-// socket.
+// Release lets go of the context of the last Receive, which keeps the Batch in
+// memory otherwise until it ends. It does not close the socket. It may be called
+// from any goroutine.
 func (b *Batch) Release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.stop != nil {
 		b.stop()
 		b.done, b.stop = nil, nil

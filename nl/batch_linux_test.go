@@ -167,6 +167,37 @@ func TestBatchWake(t *testing.T) {
 	}
 }
 
+// TestBatchTryAmidWakes: the deadline that ends a wait is none of Try's
+// business, however often and whenever it is set.
+func TestBatchTryAmidWakes(t *testing.T) {
+	_, b := userSocket(t, 4096)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					b.Wake()
+				}
+			}
+		})
+	}
+	for i := range 50_000 {
+		if n, err := b.Try(); n != 0 || err != nil {
+			t.Errorf("call %d: %d messages, %v", i+1, n, err)
+			break
+		}
+	}
+	close(done)
+	wg.Wait()
+	if n, err := b.Receive(t.Context()); n != 0 || err != nil {
+		t.Errorf("Try swallowed the wake: %d messages, %v", n, err)
+	}
+}
+
 func TestBatchClosed(t *testing.T) {
 	c, b := userSocket(t, 4096)
 	time.AfterFunc(20*time.Millisecond, func() { _ = c.Close() })

@@ -18,10 +18,13 @@ const lateWindow = 1024
 
 // ledger follows one group's sequence numbers.
 type ledger struct {
-	next     uint32 // sequence number expected
-	started  bool
-	zero     bool // the last sample carried 0 where another number was due
-	mayReset bool // the kernel announced that the group was created anew
+	next    uint32 // sequence number expected
+	started bool
+	based   bool // on a number other than 0, since started
+	zero    bool // the last sample carried 0 where another number was due
+	// mayReset tells that the kernel announced the group as created anew: a
+	// count that fell to half started over, and is not late.
+	mayReset bool
 	zeros    uint64
 	nonZero  uint64
 
@@ -38,10 +41,13 @@ func (l *ledger) observe(seq uint32) int64 {
 	} else {
 		l.nonZero++
 	}
-	if !l.started {
-		l.started, l.next, l.zero = true, seq+1, false
+	if !l.started || !l.based && seq != 0 && seq != l.next {
+		// Zeros may have been Open vSwitch's: also the first other number
+		// starts the count.
+		l.started, l.based, l.next, l.zero, l.mayReset = true, seq != 0, seq+1, false, false
 		return 0
 	}
+	l.based = l.based || seq != 0
 	if seq == 0 && l.next != 0 {
 		// Either Open vSwitch, which counts nothing and may share the group
 		// number with a tc action, or a group that was re-created; the next
@@ -52,7 +58,7 @@ func (l *ledger) observe(seq uint32) int64 {
 	afterZero := l.zero
 	l.zero = false
 	d := int32(seq - l.next)
-	if d < 0 && (l.mayReset || d <= -lateWindow || afterZero && seq == 1) {
+	if d < 0 && (l.mayReset && seq <= l.next/2 || d <= -lateWindow || afterZero && seq == 1) {
 		l.resets++
 		l.next, l.mayReset = seq+1, false
 		return 0
@@ -92,6 +98,7 @@ type book struct {
 	malformed       uint64
 	reportedDropped uint64
 	reportedVanish  uint64
+	seenVanished    uint64 // at the last call of loss
 }
 
 func (b *book) observe(group, seq uint32) {
@@ -134,8 +141,16 @@ func (b *book) vanished() uint64 {
 }
 
 // loss returns what is to be reported since the last report, nil for nothing.
-func (b *book) loss() *LossError {
-	vanished := b.vanished()
+// What is missing beyond the drops must have been so at the last call already,
+// unless this is the end: its sample may only be late, held up on another CPU
+// after it took its number.
+func (b *book) loss(end bool) *LossError {
+	now := b.vanished()
+	vanished := now
+	if !end {
+		vanished = max(b.reportedVanish, min(now, b.seenVanished))
+	}
+	b.seenVanished = now
 	if b.dropped == b.reportedDropped && vanished == b.reportedVanish {
 		return nil
 	}

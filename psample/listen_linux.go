@@ -193,6 +193,7 @@ func (l *Listener) Next(ctx context.Context) (*Sample, error) {
 			if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
 				l.err = err
 			}
+			l.batch.Release() // or the context would keep the buffers alive
 			return nil, err
 		}
 	}
@@ -268,7 +269,11 @@ func (l *Listener) Close() error {
 	if l.ctl != nil {
 		l.ctl.close()
 	}
-	return l.conn.Close()
+	err := l.conn.Close()
+	if l.batch != nil {
+		l.batch.Release()
+	}
+	return err
 }
 
 // Stats returns what was counted so far. It is to be called by the goroutine

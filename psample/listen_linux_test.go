@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,7 +105,7 @@ func TestListenerFiltersAndCounts(t *testing.T) {
 
 func TestListenerReportsGapsOnce(t *testing.T) {
 	l, send := userListener(t, Config{})
-	send(kernelSample(1, 0).build(), kernelSample(1, 4).build(), kernelSample(1, 5).build())
+	send(kernelSample(1, 7).build(), kernelSample(1, 11).build(), kernelSample(1, 12).build())
 	groups, notices := drain(t, l)
 	if len(groups) != 3 || len(notices) != 1 || !strings.Contains(notices[0], "group 1: 3") {
 		t.Errorf("groups %v, notices %q", groups, notices)
@@ -162,6 +163,49 @@ func TestListenerContextEndsBetweenBatches(t *testing.T) {
 	}
 	if st := l.Stats(); st.Received != 2 {
 		t.Errorf("received %d, want 2", st.Received)
+	}
+}
+
+// watchedContext counts who wants to hear of its end.
+type watchedContext struct {
+	context.Context
+	done     chan struct{}
+	watchers atomic.Int32
+}
+
+func (c *watchedContext) Done() <-chan struct{} { return c.done }
+
+func (c *watchedContext) AfterFunc(func()) func() bool {
+	c.watchers.Add(1)
+	return func() bool { c.watchers.Add(-1); return true }
+}
+
+// TestListenerLetsGoOfContext: a listener that is done with must not hang on a
+// context that lives as long as the program.
+func TestListenerLetsGoOfContext(t *testing.T) {
+	for name, end := range map[string]func(*Listener) error{
+		"Stop and io.EOF": (*Listener).Stop,
+		"Close alone":     (*Listener).Close,
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, send := userListener(t, Config{})
+			ctx := &watchedContext{Context: t.Context(), done: make(chan struct{})}
+			time.AfterFunc(20*time.Millisecond, func() { send(kernelSample(1, 0).build()) })
+			if _, err := l.Next(ctx); err != nil || ctx.watchers.Load() != 1 {
+				t.Fatalf("%v, %d watchers: the test does not see them", err, ctx.watchers.Load())
+			}
+			if err := end(l); err != nil {
+				t.Fatal(err)
+			}
+			if name != "Close alone" {
+				if _, err := l.Next(ctx); !errors.Is(err, io.EOF) {
+					t.Fatal(err)
+				}
+			}
+			if n := ctx.watchers.Load(); n != 0 {
+				t.Errorf("%d watchers are left", n)
+			}
+		})
 	}
 }
 
@@ -227,39 +271,6 @@ func TestListenerModuleEvents(t *testing.T) {
 	}
 }
 
-// controlDatagram is a generic netlink message as the kernel multicasts it.
-// Psample's group notifications carry NLM_F_MULTI, and no end follows.
-func controlDatagram(typ uint16, cmd uint8, attrs []byte) []byte {
-	b := binary.NativeEndian.AppendUint32(nil, uint32(attrsAt+len(attrs)))
-	b = binary.NativeEndian.AppendUint16(b, typ)
-	b = binary.NativeEndian.AppendUint16(b, uint16(netlink.Multi))
-	b = append(b, make([]byte, 8)...)
-	return append(append(b, cmd, 1, 0, 0), attrs...)
-}
-
-func TestControlMessages(t *testing.T) {
-	c := &control{fam: nl.Family{ID: 30}, wake: func() {}}
-	family := func(cmd uint8, name string) []byte {
-		return controlDatagram(ctrlFamily, cmd, nl.AppendString(nil, ctrlAttrFamilyName, name))
-	}
-	c.datagram(family(ctrlDelFamily, "other"))
-	c.datagram(nil)
-	c.datagram(make([]byte, 100))
-	c.datagram(family(ctrlDelFamily, "psample")[:30])
-	if ev := c.take(); ev.removed {
-		t.Error("another family's removal was taken for psample's")
-	}
-	group := controlDatagram(30, uapi.PSAMPLE_CMD_NEW_GROUP, nl.AppendUint32(nil, uapi.PSAMPLE_ATTR_SAMPLE_GROUP, 8))
-	c.datagram(slices.Concat(group, group, family(ctrlDelFamily, "psample")))
-	ev := c.take()
-	if !ev.removed || !slices.Equal(ev.created, []uint32{8}) || c.current().ID != 0 {
-		t.Errorf("events %+v, family %d", ev, c.current().ID)
-	}
-	if ev := c.take(); ev.removed || len(ev.created) > 0 {
-		t.Error("events were handed out twice")
-	}
-}
-
 func TestListenerDoesNotAllocate(t *testing.T) {
 	l, send := userListener(t, Config{Groups: []uint32{1}})
 	msg := kernelSample(1, 0).build()
@@ -301,106 +312,5 @@ func TestListenWithoutModule(t *testing.T) {
 	}
 	if errors.Is(err, nl.ErrUnsupported) && !strings.Contains(err.Error(), "modprobe psample") {
 		t.Errorf("no advice in %q", err)
-	}
-}
-
-func TestIfNames(t *testing.T) {
-	n, err := OpenIfNames(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = n.Close() }()
-	if name, ok := n.Name(1, true); !ok || name != "lo" {
-		t.Errorf("interface 1 is %q, %v", name, ok)
-	}
-	if name, ok := n.Name(1<<30, false); ok {
-		t.Errorf("interface 2^30 is %q", name)
-	}
-}
-
-func link(typ netlink.HeaderType, family byte, index uint32, name string) netlink.Message {
-	data := make([]byte, ifinfomsgLen)
-	data[0] = family
-	binary.NativeEndian.PutUint32(data[4:], index)
-	return netlink.Message{Header: netlink.Header{Type: typ}, Data: nl.AppendString(data, uapi.IFLA_IFNAME, name)}
-}
-
-func TestIfNamesFollow(t *testing.T) {
-	conn, err := nl.Dial(unix.NETLINK_ROUTE, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	n := &IfNames{conn: conn, names: map[uint32]string{}, miss: map[uint32]time.Time{}}
-	check := func(what string, index uint32, narrow bool, want string) {
-		t.Helper()
-		if got, _ := n.Name(index, narrow); got != want {
-			t.Errorf("%s: %d is %q, want %q", what, index, got, want)
-		}
-	}
-	n.apply(link(uapi.RTM_NEWLINK, 0, 61000, "a"))
-	check("new", 61000, true, "a")
-	n.apply(link(uapi.RTM_NEWLINK, 0, 61000, "b"))
-	check("renamed", 61000, true, "b")
-	n.apply(link(rtmDelLink, unix.AF_BRIDGE, 61000, "b"))
-	n.apply(link(rtmDelLink, 0, 61000, "b"))
-	n.apply(link(rtmDelLink, 0, 61000, "b"))
-	check("removed", 61000, true, "b")
-	n.apply(link(uapi.RTM_NEWLINK, 0, 61000, "c"))
-	check("number used again", 61000, true, "c")
-	n.apply(link(uapi.RTM_NEWLINK, 0, 61000+1<<16, "wide"))
-	check("two with the same lower half", 61000, true, "")
-	check("exact number", 61000, false, "c")
-	check("wide number", 61000+1<<16, false, "wide")
-	n.apply(link(uapi.RTM_NEWLINK, 0, 5+1<<16, "wide2"))
-	check("lower half of one", 5, true, "wide2")
-	n.apply(link(rtmDelLink, 0, 61000+1<<16, "wide"))
-	n.apply(link(rtmDelLink, 0, 5+1<<16, "wide2"))
-	check("no wide one left", 61000, true, "c")
-	n.apply(netlink.Message{Header: netlink.Header{Type: uapi.RTM_NEWLINK}, Data: []byte{1}})
-	for i := range uint32(maxGone + 5) {
-		n.apply(link(uapi.RTM_NEWLINK, 0, 1000+i, "x"))
-		n.apply(link(rtmDelLink, 0, 1000+i, "x"))
-	}
-	if len(n.gone) > maxGone || len(n.names) > maxGone+5 {
-		t.Errorf("%d removed ones kept, %d names", len(n.gone), len(n.names))
-	}
-}
-
-// TestControlReceives sends what a real kernel does when a sample action goes
-// and the module after it, in datagrams of their own.
-func TestControlReceives(t *testing.T) {
-	conn, err := netlink.Dial(unix.NETLINK_USERSOCK, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	batch, err := nl.NewBatch(conn, controlSlot)
-	if err != nil {
-		t.Fatal(err)
-	}
-	woken := make(chan struct{}, 2)
-	c := &control{conn: conn, batch: batch, fam: nl.Family{ID: 30}, wake: func() { woken <- struct{}{} }}
-	go c.run()
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_USERSOCK)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = unix.Close(fd) }()
-	for _, d := range [][]byte{
-		controlDatagram(30, uapi.PSAMPLE_CMD_DEL_GROUP, nl.AppendUint32(nil, uapi.PSAMPLE_ATTR_SAMPLE_GROUP, 8)),
-		controlDatagram(ctrlFamily, ctrlDelFamily, nl.AppendString(nil, ctrlAttrFamilyName, "psample")),
-	} {
-		if err := unix.Sendto(fd, d, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: conn.PID()}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	<-woken
-	if ev := c.take(); !ev.removed {
-		t.Error("the removal was not noticed")
-	}
-	c.close()
-	<-woken
-	if ev := c.take(); ev.err == nil {
-		t.Error("the end of the socket was not reported")
 	}
 }

@@ -24,7 +24,9 @@ type LossError struct {
 	TotalDropped uint64
 	// Vanished is how many more sequence numbers of the wanted groups have
 	// gone missing since the last report than drops and undecodable messages
-	// explain: the kernel could not build or deliver those samples.
+	// explain: the kernel could not build or deliver those samples. As a sample
+	// may be late, its loss is reported a batch later than it showed, or at the
+	// end of the stream.
 	Vanished uint64
 	// Gaps are the missing sequence numbers per group since the last report,
 	// in order of group. What is lost at the end of a burst shows only when

@@ -95,17 +95,17 @@ func (l *Listener) fill(ctx context.Context) error {
 	switch {
 	case errors.Is(err, nl.ErrOverrun):
 		// Cannot be with NETLINK_NO_ENOBUFS; the drop counter has it anyway.
-		return l.checkLoss()
+		return l.checkLoss(false)
 	case err != nil:
 		return l.closedOr(err)
 	case n > 0:
 		if l.unchecked++; l.unchecked < dropCheckBatches {
 			return nil
 		}
-		return l.checkLoss()
+		return l.checkLoss(false)
 	}
 	// The queue is empty: settle accounts before waiting.
-	if err := l.checkLoss(); err != nil || len(l.pending) > 0 {
+	if err := l.checkLoss(stopped); err != nil || len(l.pending) > 0 {
 		return err
 	}
 	if stopped {
@@ -124,7 +124,7 @@ func (l *Listener) fill(ctx context.Context) error {
 	}
 	switch _, err = l.batch.Receive(ctx); {
 	case errors.Is(err, nl.ErrOverrun):
-		return l.checkLoss()
+		return l.checkLoss(false)
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
@@ -134,13 +134,13 @@ func (l *Listener) fill(ctx context.Context) error {
 }
 
 // checkLoss reads the drop counter and queues a report when it, or what is
-// missing beyond it, has grown.
-func (l *Listener) checkLoss() error {
+// missing beyond it, has grown. end tells that nothing comes any more.
+func (l *Listener) checkLoss(end bool) error {
 	l.unchecked = 0
 	if err := l.readDrops(); err != nil {
 		return l.closedOr(err)
 	}
-	if e := l.book.loss(); e != nil {
+	if e := l.book.loss(end); e != nil {
 		l.pending = append(l.pending, e)
 	}
 	return nil
@@ -162,13 +162,27 @@ func (l *Listener) lifecycle() error {
 	if ev.removed {
 		l.pending = append(l.pending, &ModuleError{})
 	}
-	if ev.loaded != nil && !l.isStopped() {
-		if err := l.join(*ev.loaded); err != nil {
+	if ev.loaded != nil {
+		joined, err := l.rejoin(*ev.loaded)
+		if err != nil {
 			return err
 		}
-		l.book.restart()
-		l.stats.Rejoins++
-		l.pending = append(l.pending, &ModuleError{Loaded: true})
+		if joined {
+			l.book.restart()
+			l.stats.Rejoins++
+			l.pending = append(l.pending, &ModuleError{Loaded: true})
+		}
 	}
 	return ev.err
+}
+
+// rejoin joins the group of a family that is back, unless Stop has been called:
+// the lock keeps a Stop from leaving the group just before it is joined.
+func (l *Listener) rejoin(fam nl.Family) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped || l.closed {
+		return false, nil
+	}
+	return true, l.join(fam)
 }

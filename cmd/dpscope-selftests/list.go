@@ -33,17 +33,14 @@ over the whole name; any other is looked for anywhere in it. It needs no
 privilege.`,
 		ValidArgsFunction: completeCases,
 	}
-	asJSON := cmd.Flags().BoolP("json", "j", false, "print one JSON object ("+listSchema+")")
-	pretty := cmd.Flags().BoolP("pretty", "p", false, "with --json: indent")
+	var form cli.ListFlags
+	form.Add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *pretty && !*asJSON {
-			return cli.Usagef("--pretty goes with --json")
-		}
 		chosen, err := choose(args)
 		if err != nil {
 			return err
 		}
-		if !*asJSON {
+		if !form.JSON() {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			for _, c := range chosen {
 				fmt.Fprintf(w, "%s\t%s\n", c.Name, c.Doc)
@@ -58,7 +55,7 @@ privilege.`,
 			}
 			items = append(items, listed{c.Name, c.Doc, needs, c.Global})
 		}
-		return cli.PrintList(cmd.OutOrStdout(), listSchema, items, *pretty)
+		return cli.PrintList(cmd.OutOrStdout(), listSchema, items, form.Pretty())
 	}
 	return cmd
 }

@@ -47,12 +47,19 @@ func TestList(t *testing.T) {
 	}
 }
 
+// TestListPretty: as in every tool, -p alone is JSON, over several lines.
+func TestListPretty(t *testing.T) {
+	status, out, errs := run(t, "list", "-p", "tc-rate")
+	if status != cli.ExitOK || !json.Valid([]byte(out)) || strings.Count(out, "\n") < 3 {
+		t.Errorf("status %d, stdout %q, stderr %q", status, out, errs)
+	}
+}
+
 func TestUsage(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
 		{"list no-such-case", `pattern "no-such-case": no case of that name`},
 		{"run no-such-case", `pattern "no-such-case": no case of that name`},
 		{"list [", "syntax error in pattern"},
-		{"list -p", "--pretty goes with --json"},
 		{"run --timeout 0s", "must be positive"},
 		{"run --timeout soon", "invalid argument"},
 		{"", "a command is missing"},

@@ -49,21 +49,19 @@ type encoder interface {
 
 func listen(cmd *cobra.Command, set settings, ns *nl.NetNS) error {
 	r := &reader{cmd: cmd, set: set, buf: make([]byte, 0, 2*flushSize)}
-	ifname, closeNames, err := names(cmd, set, ns)
+	l, err := psample.Listen(psample.Config{NetNS: ns, Groups: set.groups, ReadBuffer: set.buffer, Idle: r.flush})
 	if err != nil {
 		return err
 	}
+	defer func() { _ = l.Close() }()
+	// After Listen, so that what keeps both from working is said once.
+	ifname, closeNames := names(cmd, set, ns)
 	defer closeNames()
 	if set.json {
 		r.enc = jsonl.New(jsonl.Options{IfName: ifname, Cookie: set.cookie})
 	} else {
 		r.enc = text.New(text.Options{IfName: ifname, Cookie: set.cookie})
 	}
-	l, err := psample.Listen(psample.Config{NetNS: ns, Groups: set.groups, ReadBuffer: set.buffer, Idle: r.flush})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = l.Close() }()
 	r.src = l
 	cli.Warnf(cmd, "ready: listening to %s%s, receive buffer %d bytes", groupNames(set.groups), inNetNS(ns), l.ReadBuffer())
 	return r.run(cmd.Context())
@@ -71,16 +69,16 @@ func listen(cmd *cobra.Command, set settings, ns *nl.NetNS) error {
 
 // names opens the naming of interfaces unless -n was given. Without it samples
 // are still worth printing, by number.
-func names(cmd *cobra.Command, set settings, ns *nl.NetNS) (func(uint32, bool) (string, bool), func(), error) {
+func names(cmd *cobra.Command, set settings, ns *nl.NetNS) (func(uint32, bool) (string, bool), func()) {
 	if set.numeric {
-		return nil, func() {}, nil
+		return nil, func() {}
 	}
 	n, err := psample.OpenIfNames(ns)
 	if err != nil {
 		cli.Warnf(cmd, "interface names: %v; printing numbers", err)
-		return nil, func() {}, nil
+		return nil, func() {}
 	}
-	return n.Name, func() { _ = n.Close() }, nil
+	return n.Name, func() { _ = n.Close() }
 }
 
 func groupNames(groups []uint32) string {

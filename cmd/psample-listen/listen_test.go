@@ -232,6 +232,7 @@ func TestCommandLine(t *testing.T) {
 		{"surplus", nil, 2, "surplus"},
 		{"--nonsense", nil, 2, "--nonsense"},
 		{"-N no-such-netns-here", nil, 1, "no-such-netns-here"},
+		{"-N /proc/self/ns/uts", nil, 1, "/proc/self/ns/uts"},
 		{"--require-cookie", func(context.Context) (bool, error) { return false, nil }, 3, "Linux 6.11, or 6.1 with dpscope's kernel patches"},
 		{"--require-cookie", func(context.Context) (bool, error) {
 			return false, fmt.Errorf("probe: %w", &nl.UnsupportedError{Feature: "act_sample"})

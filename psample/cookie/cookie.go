@@ -16,12 +16,13 @@ import (
 	"sync"
 )
 
-// Field is one value found in a cookie: a number, or a text when Str is not
-// empty.
+// Field is one value found in a cookie: a number or, with IsText, a text. A
+// field of one name is always of one kind: readers of JSON count on it.
 type Field struct {
-	Name string // snake_case, unique within a Decoded
-	Num  uint64
-	Str  string
+	Name   string // snake_case, unique within a Decoded
+	Num    uint64
+	Text   string
+	IsText bool
 }
 
 // Decoded is what a cookie means.

@@ -75,7 +75,12 @@ func appendString(b []byte, s string) []byte {
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
-		b = utf8.AppendRune(b, r) // RuneError for a byte that fits nowhere
+		if r < 0xa0 { // the upper control characters: some terminals obey them
+			b = append(b, `\u00`...)
+			b = append(b, hexDigits[r>>4], hexDigits[r&0xf])
+		} else {
+			b = utf8.AppendRune(b, r) // RuneError for a byte that fits nowhere
+		}
 		i += n
 	}
 	return append(b, '"')

@@ -184,8 +184,8 @@ func (e *Encoder) appendCookie(b, raw []byte) []byte {
 		b = append(b, ',')
 		b = appendString(b, f.Name)
 		b = append(b, ':')
-		if f.Str != "" {
-			b = appendString(b, f.Str)
+		if f.IsText {
+			b = appendString(b, f.Text)
 		} else {
 			b = strconv.AppendUint(b, f.Num, 10)
 		}

@@ -62,7 +62,7 @@ func names(index uint32, _ bool) (string, bool) {
 	case 3:
 		return "veth0", true
 	case 4:
-		return "we\"ird\\\x01\xff\u00e9", true
+		return "we\"ird\\\x01\xff\u009b\u00e9", true
 	}
 	return "", false
 }
@@ -73,6 +73,27 @@ func encoder(d cookie.Decoder) *jsonl.Encoder {
 	return jsonl.New(jsonl.Options{IfName: names, Cookie: d, Now: clock})
 }
 
+// tenant is a decoder whose field is a text.
+type tenant struct{}
+
+func (tenant) Name() string { return "tenant" }
+
+func (tenant) Decode(raw []byte, d *cookie.Decoded) bool {
+	*d = cookie.Decoded{Decoder: "tenant", Fields: append(d.Fields[:0], cookie.Field{Name: "name", Text: string(raw), IsText: true})}
+	return true
+}
+
+// TestEmptyTextIsText: the type of a field must not depend on its value.
+func TestEmptyTextIsText(t *testing.T) {
+	for _, name := range []string{"", "a"} {
+		s := has(&psample.Sample{Cookie: []byte(name)}, uapi.PSAMPLE_ATTR_USER_COOKIE)
+		got := string(encoder(tenant{}).AppendSample(nil, s))
+		if want := `"cookie_decoded":{"decoder":"tenant","guess":false,"name":"` + name + `"}`; !strings.Contains(got, want) {
+			t.Errorf("%s has no %s", got, want)
+		}
+	}
+}
+
 func TestSampleGolden(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -81,7 +102,7 @@ func TestSampleGolden(t *testing.T) {
 		want   string
 	}{
 		{"everything", fullSample(), cookie.OVS, `{"type":"sample","v":1,"group":5,"seq":42,"rate":4294967295,"rate_is_probability":true,"probability":1,` +
-			`"iifindex":3,"iif":"veth0","oifindex":4,"oif":"we\"ird\\\u0001` + "\ufffd\u00e9" + `","orig_size":51,"proto":33024,` +
+			`"iifindex":3,"iif":"veth0","oifindex":4,"oif":"we\"ird\\\u0001` + "\ufffd" + `\u009b` + "\u00e9" + `","orig_size":51,"proto":33024,` +
 			`"timestamp":"2023-11-14T22:13:20.000000120Z","out_tc":2,"out_tc_occ":1152921504606846976,"latency":9,` +
 			`"tunnel":{"id":"0x64","tos":0,"ttl":0,"tp_src":0,"tp_dst":0,"dont_fragment":false,"csum":false,"oam":false,"ipv4_info_bridge":false,"geneve_opts":"01020304"},` +
 			`"cookie":"0000006400000002","cookie_decoded":{"decoder":"ovs","guess":false,"obs_domain_id":100,"obs_point_id":2},` +

@@ -145,8 +145,8 @@ func (e *Encoder) appendCookie(b []byte, s *psample.Sample) []byte {
 		b = append(b, ' ')
 		b = appendPrintable(b, f.Name, false)
 		b = append(b, '=')
-		if f.Str != "" {
-			b = appendPrintable(b, f.Str, false)
+		if f.IsText {
+			b = appendPrintable(b, f.Text, false)
 		} else {
 			b = strconv.AppendUint(b, f.Num, 10)
 		}

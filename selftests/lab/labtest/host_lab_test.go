@@ -250,7 +250,7 @@ func TestUnprivileged(t *testing.T) {
 	if err := os.Chown(home, 65534, 65534); err != nil {
 		t.Fatal(err)
 	}
-	g := command(t, nil, "sh", "-c", "id -u; echo x >file; ip link add type dummy && ip -o link show type dummy | wc -l")
+	g := command(t, nil, "sh", "-c", "id -u; echo x >file; ip link add d7 type dummy && ip -o link show d7 | wc -l")
 	g.Dir = home
 	g.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}
 	g.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
