@@ -48,7 +48,7 @@ func mainStatus(m *testing.M) int {
 		return 1
 	}
 	dplab = filepath.Join(dir, "dplab")
-	build := exec.Command("go", "build", "-o", dplab, "github.com/dpscope/dpscope/cmd/dplab")
+	build := exec.Command("go", "build", "-o", dir, "github.com/dpscope/dpscope/cmd/dplab", "github.com/dpscope/dpscope/cmd/ovs-dpctl")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	prepare := exec.Command(dplab, "run", "--kernel", underTest, "--", "true")
 	for _, cmd := range []*exec.Cmd{build, prepare} {
