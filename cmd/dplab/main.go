@@ -27,7 +27,7 @@ host's own files, and runs one command in it as root. It takes about a second,
 needs neither root nor KVM, and leaves nothing behind.
 
 Kernels come from Debian packages, fetched from the machine's own package
-sources on first use and kept below $XDG_CACHE_HOME (or ~/.cache) in
+sources, or for other suites from the same mirror, on first use and kept below $XDG_CACHE_HOME (or ~/.cache) in
 dpscope/lab.`,
 	}
 	root.AddCommand(runCommand(), shellCommand(), buildCommand(), listCommand(), cleanCommand())
