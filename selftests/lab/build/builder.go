@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/dpscope/dpscope/selftests/lab/apt"
@@ -188,8 +190,10 @@ func (w *work) make(asked bool) (Image, error) {
 
 func (w *work) origin(in Inputs) string {
 	text := w.k.Package + " " + in.UML
-	if in.Libraries != "" {
-		text += " with " + in.Libraries
+	// The other libraries hold little but notes and compatibility.
+	libs := strings.Split(in.Libraries, ", ")
+	if i := slices.IndexFunc(libs, func(p string) bool { return strings.HasPrefix(p, "libc6 ") }); i >= 0 {
+		text += " with " + libs[i]
 	}
 	if in.Source != "" {
 		text += ", " + w.k.Source + " " + in.Source
