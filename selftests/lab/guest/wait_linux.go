@@ -234,7 +234,9 @@ func (m *machine) judge(ctx context.Context, p *progress, status wire.Status, st
 		return lab, m.fail(errors.New("run: the guard of the guest was killed"))
 	default:
 		what := "before it was up"
-		if p.started {
+		// Not p.started: a command that ends the machine at once can be
+		// faster than that report.
+		if p.up {
 			what = "while the command ran"
 		}
 		return lab, m.fail(fmt.Errorf("run %s: the guest's kernel %s %s", m.opt.Argv[0], p.guard.How, what))
