@@ -40,7 +40,7 @@ build: go-version ## build the tools into bin/
 	@$(GOBUILD) -o $(BIN)/ $(addprefix ./cmd/,$(TOOLS))
 
 lab: deps build ## build the lab's kernels (cached; the first time takes minutes)
-	@$(BIN)/dplab build 6.1 6.1-dpscope
+	@$(BIN)/dplab build
 
 kmod: deps build ## build our kernel modules for the lab's kernel
 	@$(BIN)/dplab build 6.1-dpscope

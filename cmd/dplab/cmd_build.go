@@ -23,7 +23,12 @@ func buildCommand() *cobra.Command {
 and builds what is to be built. Nothing is done twice: a kernel is built anew
 when a package version, a patch, the compiler or dplab's way of building has
 changed. It needs no root; the programs it takes are named when they are
-missing (exit status 3).`,
+missing (exit status 3).
+
+Kernels of other suites come from the Debian mirror this machine is configured
+for, checked by apt's signatures. sid moves: a build of all kernels goes on
+without its kernel, with a warning; asked for by name, the build ends with
+status 3.`,
 		ValidArgsFunction: completeKernels,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, err := lab.Build(cmd.Context(), args, cmd.ErrOrStderr())
@@ -34,7 +39,7 @@ missing (exit status 3).`,
 				return cli.Usagef("%w", err)
 			}
 			printDetails(cmd, err)
-			if errors.Is(err, build.ErrTools) {
+			if errors.Is(err, build.ErrTools) || errors.Is(err, build.ErrUnavailable) {
 				return &cli.Error{Code: cli.ExitUnsupported, Err: err}
 			}
 			return err

@@ -26,9 +26,9 @@ func newCommand() *cobra.Command {
 host's own files, and runs one command in it as root. It takes about a second,
 needs neither root nor KVM, and leaves nothing behind.
 
-Kernels come from Debian packages, fetched from the machine's own package
-sources on first use and kept below $XDG_CACHE_HOME (or ~/.cache) in
-dpscope/lab.`,
+Kernels come from Debian packages, fetched on first use from the machine's own
+package sources, or for other suites from the same mirror. They are kept below
+$XDG_CACHE_HOME (or ~/.cache) in dpscope/lab.`,
 	}
 	root.AddCommand(runCommand(), shellCommand(), buildCommand(), listCommand(), cleanCommand())
 	return root

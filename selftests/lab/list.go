@@ -47,6 +47,9 @@ func List() ([]Entry, error) {
 		if k.Source != "" {
 			e.Source += ", " + k.Source
 		}
+		if k.Suite != "" {
+			e.Source += " of " + k.Suite
+		}
 		img, err := b.Cache.Load(k.Name)
 		switch {
 		case err == nil:
@@ -56,6 +59,9 @@ func List() ([]Entry, error) {
 			e.SourceDir, e.BuildDir = b.Cache.ModuleDirs(img)
 		case errors.Is(err, fs.ErrNotExist):
 			e.Reason = "not built yet"
+			if why := b.Cache.Failure(k.Name); why != "" {
+				e.Reason = "not built: " + why
+			}
 		default:
 			e.Reason = err.Error()
 		}

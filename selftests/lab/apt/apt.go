@@ -19,7 +19,8 @@ import (
 
 // State is a private package state.
 type State struct {
-	dir string
+	dir   string
+	suite string // of OpenSuite
 }
 
 // Open prepares a private state in a directory.

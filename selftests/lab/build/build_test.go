@@ -31,6 +31,9 @@ func TestInputsKey(t *testing.T) {
 		"source":   func(i *Inputs) { i.Source = "x" },
 		"patches":  func(i *Inputs) { i.Patches = "x" },
 		"compiler": func(i *Inputs) { i.Compiler = "x" },
+		"library":  func(i *Inputs) { i.Libraries = "x" },
+		"root":     func(i *Inputs) { i.Root = "x" },
+		"zones":    func(i *Inputs) { i.Zones = 7 },
 	} {
 		in := base
 		change(&in)
@@ -40,7 +43,7 @@ func TestInputsKey(t *testing.T) {
 		seen[in.key()] = name
 		// The configured source is shared by all patch sets.
 		same := in.prepared().key() == base.prepared().key()
-		if want := name == "patches" || name == "kernel"; same != want {
+		if want := name == "patches" || name == "kernel" || name == "library" || name == "root"; same != want {
 			t.Errorf("changing %s: configured source kept: %v", name, same)
 		}
 	}
@@ -231,19 +234,19 @@ func TestRefresh(t *testing.T) {
 	// The child keeps the output open, as apt's methods do.
 	program("apt-get", "sleep 60; exit 1")
 	start := time.Now()
-	if err := w.refresh(true); err != nil || !strings.Contains(log.String(), "no answer within") {
+	if err := w.refresh(true, "package lists", state.Update); err != nil || !strings.Contains(log.String(), "no answer within") {
 		t.Errorf("with lists: %v\n%s", err, log.String())
 	}
 	if d := time.Since(start); d > 20*time.Second {
 		t.Errorf("with lists: took %v", d)
 	}
-	if err := w.refresh(false); err != nil {
+	if err := w.refresh(false, "package lists", state.Update); err != nil {
 		t.Errorf("with lists, not asked for: %v", err)
 	}
 
 	program("apt-cache", "exit 0")
 	program("apt-get", "echo 'E: no mirror' >&2; exit 100")
-	if err := w.refresh(false); err == nil || !strings.Contains(err.Error(), "no mirror") {
+	if err := w.refresh(false, "package lists", state.Update); err == nil || !strings.Contains(err.Error(), "no mirror") {
 		t.Errorf("without lists: %v", err)
 	}
 }

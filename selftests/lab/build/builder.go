@@ -6,11 +6,14 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/dpscope/dpscope/selftests/lab/apt"
@@ -93,9 +96,17 @@ func (b *Builder) build(ctx context.Context, k kernels.Kernel, asked bool) (Imag
 	start := time.Now()
 	w := &work{Builder: b, ctx: ctx, k: k}
 	img, err := w.make(asked)
+	if err != nil && ctx.Err() == nil {
+		if k.Moving && !errors.Is(err, ErrUnavailable) {
+			// Whatever it is, it may be gone tomorrow.
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		b.Cache.note(k.Name, err)
+	}
 	if err != nil {
 		return Image{}, fmt.Errorf("build kernel %s: %w", k.Name, err)
 	}
+	b.Cache.note(k.Name, nil)
 	if have && old.Dir == img.Dir {
 		b.say("kernel %s is up to date (%s)", k.Name, img.Origin)
 		return img, nil
@@ -115,18 +126,24 @@ type work struct {
 
 // make runs the stages. Each is skipped when its directory is there.
 func (w *work) make(asked bool) (Image, error) {
+	if err := w.openPackages(asked); err != nil {
+		return Image{}, err
+	}
 	var err error
-	if w.apt, err = apt.Open(filepath.Join(w.Cache.Root, "apt")); err != nil {
-		return Image{}, err
-	}
-	if err := w.refresh(asked); err != nil {
-		return Image{}, err
-	}
 	in := Inputs{Recipe: recipe, Kernel: w.k.Name}
 	if in.UML, err = w.umlVersion(); err != nil {
 		return Image{}, err
 	}
-	uml, err := w.umlStage(in.UML)
+	if in.Libraries, err = w.libraries(in.UML); err != nil {
+		return Image{}, err
+	}
+	if in.Libraries != "" {
+		if err := libraryPath(w.Cache.Root); err != nil {
+			return Image{}, err
+		}
+		in.Root = w.Cache.Root
+	}
+	uml, err := w.umlStage(in)
 	if err != nil {
 		return Image{}, err
 	}
@@ -135,7 +152,8 @@ func (w *work) make(asked bool) (Image, error) {
 		if in.Source, err = w.sourceVersion(uml.release); err != nil {
 			return Image{}, err
 		}
-		if in.Patches, err = hashPatches(w.Patches, w.k.Patches); err != nil {
+		in.Zones = zonesOf(w.k)
+		if in.Patches, err = w.patchesOf(w.k); err != nil {
 			return Image{}, err
 		}
 		gcc, err := findTool("gcc")
@@ -160,6 +178,9 @@ func (w *work) make(asked bool) (Image, error) {
 		Origin:  w.origin(in), Size: treeSize(dir), Built: time.Now().UTC().Truncate(time.Second),
 		Inputs: in, Compiler: compiler,
 	}
+	if in.Libraries != "" {
+		img.Libraries = filepath.Join(dir, libDir)
+	}
 	img.LinuxID = identify(img.Linux)
 	if old, err := w.Cache.Load(w.k.Name); err == nil && old.Dir == dir {
 		img.Built = old.Built
@@ -167,47 +188,18 @@ func (w *work) make(asked bool) (Image, error) {
 	return img, w.Cache.save(img)
 }
 
-// refresh fetches package lists where that is necessary, or asked for and due.
-func (w *work) refresh(asked bool) error {
-	known := w.packagesKnown()
-	if known && (!asked || w.apt.Age() <= listAge) {
-		return nil
-	}
-	ctx := w.ctx
-	if known {
-		// A network that swallows packets must not keep a kernel that is
-		// there waiting: apt tries for minutes.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, refreshLimit, fmt.Errorf("no answer within %v", refreshLimit))
-		defer cancel()
-	}
-	err := w.step("fetching package lists", func() error { return w.apt.Update(ctx) })
-	if err != nil && (!w.packagesKnown() || w.ctx.Err() != nil) {
-		return err
-	}
-	if err != nil {
-		w.say("  going on with the lists at hand: %v", err)
-	}
-	return nil
-}
-
-// packagesKnown tells whether the lists at hand can lead to the kernel.
-func (w *work) packagesKnown() bool {
-	for _, pkg := range []string{w.k.Package, w.k.Source} {
-		if pkg == "" {
-			continue
-		}
-		if v, err := w.apt.Versions(w.ctx, pkg); err != nil || len(v) == 0 {
-			return false
-		}
-	}
-	return true
-}
-
 func (w *work) origin(in Inputs) string {
 	text := w.k.Package + " " + in.UML
+	// The other libraries hold little but notes and compatibility.
+	libs := strings.Split(in.Libraries, ", ")
+	if i := slices.IndexFunc(libs, func(p string) bool { return strings.HasPrefix(p, "libc6 ") }); i >= 0 {
+		text += " with " + libs[i]
+	}
 	if in.Source != "" {
-		text += fmt.Sprintf(", %s %s, %d patches", w.k.Source, in.Source, countPatches(w.Patches, w.k.Patches))
+		text += ", " + w.k.Source + " " + in.Source
+	}
+	if w.k.Patches != "" {
+		text += fmt.Sprintf(", %d patches", countPatches(w.Patches, w.k.Patches))
 	}
 	return text
 }

@@ -22,6 +22,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -94,6 +95,9 @@ type Image struct {
 	Linux   string `json:"linux"`
 	Modules string `json:"modules"`
 	Release string `json:"release"`
+	// Libraries is the directory with the C library that Linux needs instead of
+	// the system's; empty when it does not.
+	Libraries string `json:"libraries,omitempty"`
 	// Origin tells in words what the image was made from.
 	Origin string    `json:"origin"`
 	Size   int64     `json:"size_bytes"`
@@ -161,6 +165,33 @@ func (c *Cache) save(img Image) error {
 	return nil
 }
 
+func (c *Cache) failure(name string) string {
+	return filepath.Join(c.Root, "images", name+".failed")
+}
+
+// note keeps why a kernel could not be built, for whoever lists the kernels
+// later; no error takes the note away.
+func (c *Cache) note(name string, err error) {
+	path := c.failure(name)
+	if err == nil {
+		_ = os.Remove(path)
+		return
+	}
+	if os.MkdirAll(filepath.Dir(path), 0o755) == nil {
+		_ = os.WriteFile(path, []byte(err.Error()+"\n"), 0o644)
+	}
+}
+
+// Failure tells why a kernel could not be built the last time, or "".
+func (c *Cache) Failure(name string) string {
+	text, err := os.ReadFile(c.failure(name))
+	if err != nil {
+		return ""
+	}
+	// One line of a table or a message.
+	return strings.Join(strings.Fields(string(text)), " ")
+}
+
 // Stale tells why an image no longer is what its inputs lead to, or "". It
 // looks at what costs nothing: recipe, patches and compiler, not at the
 // versions the package sources offer by now.
@@ -171,7 +202,10 @@ func (b *Builder) Stale(k kernels.Kernel, img Image) string {
 	if k.Source == "" {
 		return ""
 	}
-	patches, err := hashPatches(b.Patches, k.Patches)
+	if img.Inputs.Zones != zonesOf(k) {
+		return "conntrack zones are added in another way now"
+	}
+	patches, err := b.patchesOf(k)
 	if err != nil || patches != img.Inputs.Patches {
 		return "the patches have changed"
 	}
@@ -185,6 +219,22 @@ func (b *Builder) Stale(k kernels.Kernel, img Image) string {
 		return "the compiler has changed"
 	}
 	return ""
+}
+
+// zonesOf is what Inputs.Zones of a kernel should be.
+func zonesOf(k kernels.Kernel) int {
+	if k.Zones {
+		return zonesRecipe
+	}
+	return 0
+}
+
+// patchesOf is what Inputs.Patches of a kernel should be.
+func (b *Builder) patchesOf(k kernels.Kernel) (string, error) {
+	if k.Patches == "" {
+		return "", nil
+	}
+	return hashPatches(b.Patches, k.Patches)
 }
 
 // treeSize adds up the files of a directory, each inode once.

@@ -98,6 +98,7 @@ func TestStale(t *testing.T) {
 		{"recipe", stock, func(i *Image) { i.Inputs.Recipe-- }, true},
 		{"patches of a stock kernel", stock, func(i *Image) { i.Inputs.Patches = "x" }, false},
 		{"patches", ours, func(i *Image) { i.Inputs.Patches = "x" }, true},
+		{"zones", ours, func(i *Image) { i.Inputs.Zones++ }, true},
 		{"compiler file only", ours, func(i *Image) { i.Compiler.Size++ }, false},
 		{"compiler", ours, func(i *Image) { i.Compiler.Size++; i.Inputs.Compiler = "gcc 11" }, true},
 	} {

@@ -23,7 +23,7 @@ func (b *Builder) collect() {
 			continue
 		}
 		keep[img.Dir] = true
-		keep[b.Cache.stage("uml", img.Inputs.UML)] = true
+		keep[b.Cache.stage("uml", img.Inputs.umlKey())] = true
 		if img.Inputs.Source != "" {
 			keep[b.Cache.sourceStage(img.Inputs.Source)] = true
 			keep[b.Cache.stage("prepared", img.Inputs.prepared().key())] = true

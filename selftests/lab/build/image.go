@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -30,7 +31,7 @@ func (w *work) imageStage(dir string, in Inputs, uml umlKernel) error {
 		}
 	}
 	return stageDir(dir, func() error {
-		if err := linkTree(uml.linux, filepath.Join(dir, "linux.uml")); err != nil {
+		if err := w.placeKernel(dir, uml); err != nil {
 			return err
 		}
 		tree := filepath.Join(dir, "lib", "modules", uml.release)
@@ -40,17 +41,46 @@ func (w *work) imageStage(dir string, in Inputs, uml umlKernel) error {
 		if w.k.Source == "" {
 			return nil
 		}
-		return w.step("building the patched modules", func() error {
-			return w.logged("modules", func(log *os.File) error {
-				return w.buildModules(log, dir, src, kdir, tree, uml)
+		updates := filepath.Join(tree, "updates")
+		if err := os.MkdirAll(updates, 0o755); err != nil {
+			return fmt.Errorf("install modules: %w", err)
+		}
+		if in.Zones != 0 {
+			err := w.step("building the conntrack modules with zones", func() error {
+				return w.logged("zones", func(log *os.File) error { return w.buildZones(log, dir, src, kdir, updates, uml) })
 			})
-		})
+			if err != nil {
+				return err
+			}
+		}
+		if w.k.Patches != "" {
+			err := w.step("building the patched modules", func() error {
+				return w.logged("modules", func(log *os.File) error { return w.buildModules(log, dir, src, kdir, updates) })
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return w.logged("depmod", func(log *os.File) error { return w.index(log, dir, tree, updates, uml) })
 	})
 }
 
-// buildModules builds our modules, lays them over the stock ones and indexes
-// the tree.
-func (w *work) buildModules(log *os.File, dir, src, kdir, tree string, uml umlKernel) error {
+// placeKernel puts the kernel into an image. With libraries of its own it is a
+// copy: it holds the path of those in the image.
+func (w *work) placeKernel(dir string, uml umlKernel) error {
+	linux := filepath.Join(dir, "linux.uml")
+	if uml.libs == "" {
+		return linkTree(uml.linux, linux)
+	}
+	libs := filepath.Join(dir, libDir)
+	if err := linkTree(uml.libs, libs); err != nil {
+		return err
+	}
+	return withLibraries(uml.linux, linux, libs)
+}
+
+// buildModules builds our modules.
+func (w *work) buildModules(log *os.File, dir, src, kdir, updates string) error {
 	tmp := filepath.Join(dir, "build")
 	defer func() { _ = os.RemoveAll(tmp) }()
 	kmod, ext := filepath.Join(tmp, "kmod"), filepath.Join(tmp, "ext")
@@ -63,10 +93,31 @@ func (w *work) buildModules(log *os.File, dir, src, kdir, tree string, uml umlKe
 	if err := w.command(w.ctx, log, tmp, "make", jobs(), "-C", kmod, "modules", "KDIR="+kdir, "EXT="+ext, "ARCH=um"); err != nil {
 		return err
 	}
-	updates := filepath.Join(tree, "updates")
-	if err := os.MkdirAll(updates, 0o755); err != nil {
-		return fmt.Errorf("install modules: %w", err)
+	return install(ext, updates)
+}
+
+// buildZones builds the modules that deal with conntrack zones.
+func (w *work) buildZones(log *os.File, dir, src, kdir, updates string, uml umlKernel) error {
+	ext := filepath.Join(dir, "build")
+	defer func() { _ = os.RemoveAll(ext) }()
+	modules := maps.Clone(zoneModules)
+	if w.k.Patches == "" {
+		modules["net/openvswitch"] = ovsModules
 	}
+	if err := zoneSources(src, ext, modules); err != nil {
+		return err
+	}
+	// Without the kernel's symbol list, which no package has, every import is
+	// unresolved here; the kernel resolves them.
+	err := w.command(w.ctx, log, ext, "make", jobs(), "-C", kdir, "ARCH=um", sublevel(uml), "M="+ext, "KBUILD_MODPOST_WARN=1", "modules")
+	if err != nil {
+		return err
+	}
+	return install(ext, updates)
+}
+
+// install moves what a build made.
+func install(ext, updates string) error {
 	built := 0
 	err := filepath.WalkDir(ext, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".ko") {
@@ -81,10 +132,25 @@ func (w *work) buildModules(log *os.File, dir, src, kdir, tree string, uml umlKe
 	if built == 0 {
 		return errors.New("install modules: the build made none")
 	}
+	return nil
+}
+
+// index checks the modules of an image against each other and makes them
+// known to modprobe.
+func (w *work) index(log *os.File, dir, tree, updates string, uml umlKernel) error {
 	if err := checkTree(uml.modules, updates); err != nil {
 		return err
 	}
-	return w.command(w.ctx, log, tmp, "depmod", "-b", dir, uml.release)
+	if w.k.Zones {
+		out, err := leaveOut(tree, updates)
+		if err != nil {
+			return err
+		}
+		if len(out) > 0 {
+			w.say("  left out, as the new modules lack what they import: %s", strings.Join(out, ", "))
+		}
+	}
+	return w.command(w.ctx, log, dir, "depmod", "-b", dir, uml.release)
 }
 
 // checkTree compares the version magic of our modules with the stock ones',

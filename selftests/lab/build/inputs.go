@@ -25,8 +25,14 @@ type Inputs struct {
 	// UML and Source are package versions, Source empty for stock kernels.
 	UML    string `json:"uml"`
 	Source string `json:"source,omitempty"`
+	// Libraries are the packages with the C library of a kernel from another
+	// suite, and Root the cache they lie in: the kernel holds its path.
+	Libraries string `json:"libraries,omitempty"`
+	Root      string `json:"root,omitempty"`
 	// Patches is the hash of the patches and the makefile around them.
 	Patches string `json:"patches,omitempty"`
+	// Zones is the way conntrack zones were added, zero for not at all.
+	Zones int `json:"zones,omitempty"`
 	// Compiler is what the compiler calls itself.
 	Compiler string `json:"compiler,omitempty"`
 }
@@ -43,8 +49,16 @@ func (in Inputs) key() string {
 // prepared reduces the inputs to those of the configured source tree, which
 // patches do not touch.
 func (in Inputs) prepared() Inputs {
-	in.Kernel, in.Patches = "", ""
+	in.Kernel, in.Patches, in.Libraries, in.Root = "", "", "", ""
 	return in
+}
+
+// umlKey names the stage with the kernel's package.
+func (in Inputs) umlKey() string {
+	if in.Libraries == "" {
+		return in.UML
+	}
+	return in.UML + "-" + hashText([]byte(in.Libraries+"\n"+in.Root))
 }
 
 func hashText(text []byte) string {

@@ -5,12 +5,14 @@
 package build
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -20,6 +22,17 @@ import (
 // umlKernel is an unpacked user-mode Linux package.
 type umlKernel struct {
 	dir, linux, modules, release string
+	// libs is the directory with its C library, if it brings one.
+	libs string
+}
+
+// command runs the kernel's program as an ordinary one.
+func (uml umlKernel) command(ctx context.Context, arg string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, uml.linux, arg)
+	if uml.libs != "" {
+		cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+uml.libs)
+	}
+	return cmd
 }
 
 // umlVersion picks the newest version of the kernel's package in its series.
@@ -33,66 +46,100 @@ func (w *work) umlVersion() (string, error) {
 			return v, nil
 		}
 	}
-	offer := "offer no such package"
+	offer := "no such package"
 	if len(versions) > 0 {
-		offer = "offer " + strings.Join(versions, ", ")
+		offer = strings.Join(versions, ", ")
 	}
-	return "", fmt.Errorf("find %s %s: this machine's package sources %s (Debian 12, bookworm, has it)", w.k.Package, w.k.Series, offer)
+	hint := ""
+	if w.k.Suite == "" {
+		hint = " (Debian 12, bookworm, has it)"
+	}
+	return "", fmt.Errorf("find %s %s: %w: %s has %s%s", w.k.Package, w.k.Series, ErrUnavailable, w.where(), offer, hint)
 }
 
-// umlStage unpacks the kernel and its modules.
-func (w *work) umlStage(version string) (umlKernel, error) {
-	dir := w.Cache.stage("uml", version)
+// umlStage unpacks the kernel, its modules and the libraries it brings.
+func (w *work) umlStage(in Inputs) (umlKernel, error) {
+	dir := w.Cache.stage("uml", in.umlKey())
 	uml := umlKernel{dir: dir, linux: filepath.Join(dir, "linux.uml")}
-	err := stageDir(dir, func() error {
-		err := w.fetch(w.k.Package, version, dir, func(deb string) error {
-			return debMembers(w.ctx, deb, func(r io.Reader) error {
-				return untar(r, dir, func(name string) string {
-					if name == "usr/bin/linux.uml" {
-						return "linux.uml"
-					}
-					if rest, ok := strings.CutPrefix(name, "usr/lib/uml/modules/"); ok {
-						return "modules/" + rest
-					}
-					return ""
-				})
-			})
-		})
-		if err != nil {
-			return err
-		}
-		if err := os.Chmod(uml.linux, 0o755); err != nil {
-			return fmt.Errorf("unpack %s: %w", w.k.Package, err)
-		}
-		return nil
-	})
-	if err != nil {
+	if in.Libraries != "" {
+		uml.libs = filepath.Join(dir, libDir)
+	}
+	if err := stageDir(dir, func() error { return w.unpackUML(uml, in) }); err != nil {
 		return uml, err
 	}
-	out, err := exec.CommandContext(w.ctx, uml.linux, "--version").Output()
+	out, err := uml.command(w.ctx, "--version").Output()
 	if err != nil {
-		return uml, fmt.Errorf("run %s --version: %w (does this machine run programs of Debian 12?)", uml.linux, err)
+		return uml, fmt.Errorf("run %s --version: %w (does this machine run programs of Debian?)", uml.linux, err)
 	}
 	if uml.release, err = kernels.ParseRelease(string(out)); err != nil {
 		return uml, err
 	}
 	uml.modules = filepath.Join(dir, "modules", uml.release)
 	if _, err := os.Stat(filepath.Join(uml.modules, "modules.dep")); err != nil {
-		return uml, fmt.Errorf("%s %s: its modules are not those of its kernel %s: %w", w.k.Package, version, uml.release, err)
+		return uml, fmt.Errorf("%s %s: its modules are not those of its kernel %s: %w", w.k.Package, in.UML, uml.release, err)
 	}
 	return uml, nil
 }
 
-// sourceVersion picks the source package that is exactly the kernel's.
+func (w *work) unpackUML(uml umlKernel, in Inputs) error {
+	unpack := func(deb string, where place) error {
+		return debMembers(w.ctx, deb, func(r io.Reader) error { return untar(r, uml.dir, where) })
+	}
+	err := w.fetch(w.k.Package, in.UML, uml.dir, func(deb string) error {
+		return unpack(deb, func(name string) string {
+			if name == "usr/bin/linux.uml" {
+				return "linux.uml"
+			}
+			if rest, ok := strings.CutPrefix(name, "usr/lib/uml/modules/"); ok {
+				return "modules/" + rest
+			}
+			return ""
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(uml.linux, 0o755); err != nil {
+		return fmt.Errorf("unpack %s: %w", w.k.Package, err)
+	}
+	if uml.libs == "" {
+		return nil
+	}
+	for p := range strings.SplitSeq(in.Libraries, ", ") {
+		pkg, version, _ := strings.Cut(p, " ")
+		err := w.fetch(pkg, version, uml.dir, func(deb string) error {
+			return unpack(deb, func(name string) string {
+				if isLibrary(name) {
+					return libDir + "/" + path.Base(name)
+				}
+				return ""
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return withLibraries(uml.linux, uml.linux, uml.libs)
+}
+
+// sourceVersion picks the source package that is exactly the kernel's, or for
+// zones alone the nearest: Debian builds user-mode kernels from sources that
+// its archive may no longer have. Structures rarely change between two point
+// releases, but nothing would tell if one did.
 func (w *work) sourceVersion(release string) (string, error) {
 	versions, err := w.apt.Versions(w.ctx, w.k.Source)
 	if err != nil {
 		return "", err
 	}
 	v, ok := kernels.SourceFor(versions, release)
+	if !ok && w.k.Patches == "" {
+		if v, ok = kernels.NearestSource(versions, release); ok {
+			w.say("the source at hand nearest to kernel %s is %s", release, v)
+		}
+	}
 	if !ok {
-		return "", fmt.Errorf("find %s %s, the source of the user-mode kernel: this machine's package sources offer %s",
-			w.k.Source, release, strings.Join(versions, ", "))
+		return "", fmt.Errorf("find %s %s, the source of the user-mode kernel: %w: %s has %s",
+			w.k.Source, release, ErrUnavailable, w.where(), strings.Join(versions, ", "))
 	}
 	return v, nil
 }
@@ -139,23 +186,42 @@ func (w *work) prepareStage(in Inputs, uml umlKernel) (src, kdir string, err err
 	err = stageDir(kdir, func() error {
 		return w.step("configuring the source as the kernel was", func() error {
 			return w.logged("prepare", func(log *os.File) error {
-				config, err := exec.CommandContext(w.ctx, uml.linux, "--showconfig").Output()
+				config, err := uml.command(w.ctx, "--showconfig").Output()
 				if err != nil {
 					return fmt.Errorf("run %s --showconfig: %w", uml.linux, err)
+				}
+				if in.Zones != 0 {
+					if config, err = zoneConfig(config); err != nil {
+						return fmt.Errorf("configure source: %w", err)
+					}
 				}
 				if err := os.WriteFile(filepath.Join(kdir, ".config"), config, 0o644); err != nil {
 					return fmt.Errorf("configure source: %w", err)
 				}
 				for _, target := range []string{"olddefconfig", "modules_prepare"} {
-					if err := w.command(w.ctx, log, src, "make", "-C", src, "ARCH=um", "O="+kdir, jobs(), target); err != nil {
+					if err := w.command(w.ctx, log, src, "make", "-C", src, "ARCH=um", "O="+kdir, jobs(), sublevel(uml), target); err != nil {
 						return err
 					}
+				}
+				if in.Zones != 0 {
+					return addZoneHeader(src, kdir)
 				}
 				return nil
 			})
 		})
 	})
 	return src, kdir, err
+}
+
+// sublevel makes a source of another point release call itself as the kernel
+// does: the kernel refuses modules otherwise.
+func sublevel(uml umlKernel) string {
+	n, ok := kernels.Sublevel(uml.release)
+	if !ok {
+		// An empty override would be one.
+		return "--no-print-directory"
+	}
+	return fmt.Sprintf("SUBLEVEL=%d", n)
 }
 
 // logged gives a step its log file.

@@ -26,9 +26,10 @@ const (
 
 // guardConfig is what the caller leaves in the run directory for the guard.
 type guardConfig struct {
-	Linux string   `json:"linux"`
-	Args  []string `json:"args"`
-	CPU   int      `json:"cpu"`
+	Linux     string   `json:"linux"`
+	Libraries string   `json:"libraries,omitempty"`
+	Args      []string `json:"args"`
+	CPU       int      `json:"cpu"`
 }
 
 // guardReport is one message of the guard, a line of JSON.
@@ -133,6 +134,11 @@ func startKernel(dir string) (int, error) {
 		set.Set(cfg.CPU)
 		_ = unix.SchedSetaffinity(0, &set)
 	}
+	// The kernel adds the random gap between its program and its heap, up to
+	// a gigabyte on newer hosts, to the memory it was told to have.
+	if old, err := personality(askPersonality); err == nil {
+		_, _ = personality(old | addrNoRandomize)
+	}
 	// A panicking kernel aborts, into a core file in the current directory.
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	// Each file the guest opens is one of the kernel's process.
@@ -146,10 +152,14 @@ func startKernel(dir string) (int, error) {
 		return 0, fmt.Errorf("start kernel: %w", err)
 	}
 	defer null.Close()
+	// The kernel puts its memory file into TMPDIR.
+	env := []string{"TMPDIR=" + dir, "HOME=" + dir, "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	if cfg.Libraries != "" {
+		env = append(env, "LD_LIBRARY_PATH="+cfg.Libraries)
+	}
 	pid, err := syscall.ForkExec(cfg.Linux, append([]string{"linux.uml"}, cfg.Args...), &syscall.ProcAttr{
 		Dir: "/",
-		// The kernel puts its memory file into TMPDIR.
-		Env: []string{"TMPDIR=" + dir, "HOME=" + dir, "PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+		Env: env,
 		Files: []uintptr{
 			null.Fd(), guardStdout, guardStdout,
 			guardStream, guardStream + 1, guardStream + 2, guardStream + 3,
@@ -165,6 +175,22 @@ func startKernel(dir string) (int, error) {
 		return 0, err
 	}
 	return pid, nil
+}
+
+const (
+	// askPersonality makes personality only tell.
+	askPersonality = 0xffffffff
+	// addrNoRandomize is ADDR_NO_RANDOMIZE of <linux/personality.h>.
+	addrNoRandomize = 0x0040000
+)
+
+// personality changes how this thread's children are run.
+func personality(p uintptr) (old uintptr, err error) {
+	old, _, errno := unix.Syscall(unix.SYS_PERSONALITY, p, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return old, nil
 }
 
 // reapKernel waits for the kernel and then for all its processes, and tells how

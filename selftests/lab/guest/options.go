@@ -25,6 +25,11 @@ type Options struct {
 	// Linux is the user-mode kernel, Release what it calls itself and Modules
 	// the directory of its module tree.
 	Linux, Release, Modules string
+	// Libraries is the directory with the C library Linux needs instead of the
+	// system's, or empty.
+	Libraries string
+	// Args are further words of the kernel's command line.
+	Args []string
 	// Helper is the program that becomes the guard and the guest's first
 	// process: one that calls Hook first thing.
 	Helper string

@@ -43,6 +43,7 @@ type machine struct {
 
 	copies  sync.WaitGroup   // output streams and console
 	reports chan wire.Report // from the guest
+	heard   chan struct{}    // closed when the guest can report no more
 	replies chan guardReport // from the guard; closed when it is gone
 	broken  chan error       // the input cannot be handed over any more
 
@@ -58,7 +59,10 @@ func Run(ctx context.Context, opt Options) (Result, error) {
 		return Result{Code: CodeLab, CPU: -1}, &Error{Err: err}
 	}
 	Sweep()
-	m := &machine{opt: &opt, reports: make(chan wire.Report, 64), replies: make(chan guardReport, 8), broken: make(chan error, 1)}
+	m := &machine{
+		opt: &opt, reports: make(chan wire.Report, 64), heard: make(chan struct{}),
+		replies: make(chan guardReport, 8), broken: make(chan error, 1),
+	}
 	m.console.copy = opt.Console
 	cpu, err := m.start()
 	if err != nil {
@@ -119,8 +123,8 @@ func (m *machine) writeConfig(cpu int) error {
 		return err
 	}
 	return wire.WriteJSON(filepath.Join(m.dir, configName), guardConfig{
-		Linux: m.opt.Linux, CPU: cpu,
-		Args: commandLine(m.opt.Memory, m.dir, init, m.opt.Console != nil),
+		Linux: m.opt.Linux, Libraries: m.opt.Libraries, CPU: cpu,
+		Args: append(commandLine(m.opt.Memory, m.dir, init, m.opt.Console != nil), m.opt.Args...),
 	})
 }
 
@@ -257,6 +261,7 @@ func (m *machine) serve(reply, console, out, errs, report *os.File) {
 	go m.feed()
 	go func() {
 		defer report.Close()
+		defer close(m.heard)
 		sc := bufio.NewScanner(report)
 		for sc.Scan() {
 			r, err := wire.ParseReport(sc.Text())

@@ -185,13 +185,25 @@ func (p *progress) note(r wire.Report) {
 	}
 }
 
-// drainReports takes what the guest said right before its end.
+// drainReports takes what the guest said right before its end. The line's last
+// writer is gone with the kernel, so its end comes at once.
 func (m *machine) drainReports(p *progress) {
+	late := time.After(time.Second)
 	for {
 		select {
 		case r := <-m.reports:
 			p.note(r)
+			continue
 		default:
+		}
+		select {
+		case r := <-m.reports:
+			p.note(r)
+		case <-m.heard:
+			if len(m.reports) == 0 {
+				return
+			}
+		case <-late:
 			return
 		}
 	}
@@ -222,7 +234,9 @@ func (m *machine) judge(ctx context.Context, p *progress, status wire.Status, st
 		return lab, m.fail(errors.New("run: the guard of the guest was killed"))
 	default:
 		what := "before it was up"
-		if p.started {
+		// Not p.started: a command that ends the machine at once can be
+		// faster than that report.
+		if p.up {
 			what = "while the command ran"
 		}
 		return lab, m.fail(fmt.Errorf("run %s: the guest's kernel %s %s", m.opt.Argv[0], p.guard.How, what))

@@ -7,6 +7,7 @@ package kernels
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -23,15 +24,28 @@ type Kernel struct {
 	VM   VM
 	// Series is the upstream series, the first two numbers of the release.
 	Series string
+	// Suite is the Debian suite the packages come from; empty stands for the
+	// machine's own package sources. A kernel of another suite brings that
+	// suite's C library along, as its binary wants a newer one.
+	Suite string
+	// Moving marks a suite without releases: its kernel may change or be
+	// unusable on any day, which must not fail the others.
+	Moving bool
 	// Package is the Debian package with the kernel. The newest version of
-	// the series that the machine's package sources offer is taken.
+	// the series that the package sources offer is taken.
 	Package string
-	// Source is the Debian package with the kernel's source, needed at exactly
-	// the kernel's release; empty when the kernel is used as it comes.
+	// Source is the Debian package with the kernel's source; empty when the
+	// kernel is used as it comes. For patches it must be exactly of the
+	// kernel's release, otherwise as near to it as can be had.
 	Source string
 	// Patches is the directory of kmod/patches applied to the modules built
-	// from Source.
+	// from Source; empty for none.
 	Patches string
+	// Zones adds conntrack zones, which Debian's user-mode kernels lack, by
+	// modules built from Source.
+	Zones bool
+	// Options are further words of the kernel's command line.
+	Options []string
 	// Summary says in a few words what the kernel is for.
 	Summary string
 }
@@ -42,13 +56,26 @@ const Default = "6.1-dpscope"
 var catalogue = []Kernel{
 	{
 		Name: "6.1-dpscope", VM: UML, Series: "6.1",
-		Package: "user-mode-linux", Source: "linux-source-6.1", Patches: "6.1",
+		Package: "user-mode-linux", Source: "linux-source-6.1", Patches: "6.1", Zones: true,
 		Summary: "Debian 12's kernel with our patched modules",
 	},
 	{
 		Name: "6.1", VM: UML, Series: "6.1",
 		Package: "user-mode-linux",
 		Summary: "Debian 12's kernel as it comes",
+	},
+	{
+		Name: "6.12", VM: UML, Series: "6.12", Suite: "trixie",
+		Package: "user-mode-linux", Source: "linux-source-6.12", Zones: true,
+		Summary: "Debian 13's kernel, which has the features upstream: the reference",
+	},
+	{
+		Name: "7.2", VM: UML, Series: "7.2", Suite: "sid", Moving: true,
+		Package: "user-mode-linux", Source: "linux-source-7.2", Zones: true,
+		// Several times faster than ptrace; the kernel falls back to that
+		// where the host forbids it.
+		Options: []string{"seccomp=auto"},
+		Summary: "Debian sid's kernel, upstream's newest: it moves, so it informs",
 	},
 }
 
@@ -90,6 +117,53 @@ func SourceFor(versions []string, release string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// NearestSource picks, among the versions of a source package, newest first,
+// the one whose upstream release is nearest to a release; of two equally near
+// ones the newer.
+func NearestSource(versions []string, release string) (string, bool) {
+	best, at := "", -1
+	want, ok := pointRelease(release)
+	if !ok {
+		return "", false
+	}
+	for _, v := range versions {
+		upstream := v
+		if i := strings.LastIndexByte(v, '-'); i >= 0 {
+			upstream = v[:i]
+		}
+		have, ok := pointRelease(upstream)
+		if !ok || have.series != want.series {
+			continue
+		}
+		if d := max(have.number-want.number, want.number-have.number); at < 0 || d < at {
+			best, at = v, d
+		}
+	}
+	return best, at >= 0
+}
+
+// point is a release of a stable series.
+type point struct {
+	series string
+	number int
+}
+
+// pointRelease reads a release like 6.12.101.
+func pointRelease(release string) (point, bool) {
+	i := strings.LastIndexByte(release, '.')
+	if i < 0 || !strings.Contains(release[:i], ".") {
+		return point{}, false
+	}
+	n, err := strconv.Atoi(release[i+1:])
+	return point{release[:i], n}, err == nil && n >= 0
+}
+
+// Sublevel is the last number of a release like 6.12.101.
+func Sublevel(release string) (int, bool) {
+	p, ok := pointRelease(release)
+	return p.number, ok
 }
 
 // ParseRelease reads what a kernel prints as its version and refuses what no

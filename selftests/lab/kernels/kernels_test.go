@@ -21,8 +21,11 @@ func TestCatalogue(t *testing.T) {
 		if k.Package == "" || k.Series == "" || k.VM == "" || k.Summary == "" {
 			t.Errorf("%s: incomplete: %+v", k.Name, k)
 		}
-		if (k.Source == "") != (k.Patches == "") {
-			t.Errorf("%s: patches need a source and the other way round", k.Name)
+		if (k.Source == "") != (k.Patches == "" && !k.Zones) {
+			t.Errorf("%s: what is built needs a source and the other way round", k.Name)
+		}
+		if k.Moving && k.Suite == "" {
+			t.Errorf("%s: a moving suite has no name", k.Name)
 		}
 		if k.Source != "" && !strings.HasSuffix(k.Source, "-"+k.Series) {
 			t.Errorf("%s: source %s is not of series %s", k.Name, k.Source, k.Series)
@@ -56,6 +59,32 @@ func TestSourceFor(t *testing.T) {
 		got, ok := SourceFor(versions, release)
 		if got != want || ok != (want != "") {
 			t.Errorf("SourceFor(%s) = %q, %v, want %q", release, got, ok, want)
+		}
+	}
+}
+
+func TestNearestSource(t *testing.T) {
+	versions := []string{"6.12.107-1", "6.12.107~rc1-1", "6.12.94-2", "6.12.94-1", "6.1.101-1", "junk", "6.12"}
+	for release, want := range map[string]string{
+		"6.12.101": "6.12.107-1", "6.12.100": "6.12.94-2", "6.12.107": "6.12.107-1", "6.12.3": "6.12.94-2",
+		"6.1.101": "6.1.101-1", "7.2.7": "", "6.12": "", "x": "",
+	} {
+		got, ok := NearestSource(versions, release)
+		if got != want || ok != (want != "") {
+			t.Errorf("NearestSource(%s) = %q, %v, want %q", release, got, ok, want)
+		}
+	}
+	// Half way, the newer one: it has the fixes.
+	if got, _ := NearestSource([]string{"6.12.102-1", "6.12.100-1"}, "6.12.101"); got != "6.12.102-1" {
+		t.Errorf("half way: %q", got)
+	}
+}
+
+func TestSublevel(t *testing.T) {
+	for release, want := range map[string]int{"6.12.101": 101, "7.2.0": 0, "7.2": -1, "6.12.x": -1, "": -1, "6.1.1-rc1": -1} {
+		n, ok := Sublevel(release)
+		if ok != (want >= 0) || ok && n != want {
+			t.Errorf("Sublevel(%q) = %d, %v", release, n, ok)
 		}
 	}
 }

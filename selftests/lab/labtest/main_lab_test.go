@@ -6,6 +6,7 @@ package labtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,8 +21,9 @@ import (
 	"time"
 )
 
-// stock boots fastest to build; what is tested here is the same for all.
-const stock = "6.1"
+// underTest is the kernel most tests boot: the lab promises the same of all.
+// DPSCOPE_LAB_KERNEL picks another one than that which is built fastest.
+var underTest = cmp.Or(os.Getenv("DPSCOPE_LAB_KERNEL"), "6.1")
 
 var dplab string
 
@@ -46,9 +48,9 @@ func mainStatus(m *testing.M) int {
 		return 1
 	}
 	dplab = filepath.Join(dir, "dplab")
-	build := exec.Command("go", "build", "-o", dplab, "github.com/dpscope/dpscope/cmd/dplab")
+	build := exec.Command("go", "build", "-o", dir, "github.com/dpscope/dpscope/cmd/dplab", "github.com/dpscope/dpscope/cmd/ovs-dpctl")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	prepare := exec.Command(dplab, "run", "--kernel", stock, "--", "true")
+	prepare := exec.Command(dplab, "run", "--kernel", underTest, "--", "true")
 	for _, cmd := range []*exec.Cmd{build, prepare} {
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		if err := cmd.Run(); err != nil {
@@ -71,7 +73,7 @@ func command(t *testing.T, flags []string, argv ...string) *guest {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
-	args := append([]string{"run", "--kernel", stock}, flags...)
+	args := append([]string{"run", "--kernel", underTest}, flags...)
 	g := &guest{Cmd: exec.CommandContext(ctx, dplab, append(append(args, "--"), argv...)...)}
 	g.Dir = t.TempDir()
 	g.Stdout, g.Stderr = &g.out, &g.errs
