@@ -15,7 +15,7 @@ import (
 )
 
 func listCommand() *cobra.Command {
-	var asJSON, pretty bool
+	var form cli.ListFlags
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "list the kernels there are and what is built",
@@ -26,8 +26,8 @@ func listCommand() *cobra.Command {
 				return err
 			}
 			out := cmd.OutOrStdout()
-			if asJSON || pretty {
-				return cli.PrintList(out, lab.ListSchema, entries, pretty)
+			if form.JSON() {
+				return cli.PrintList(out, lab.ListSchema, entries, form.Pretty())
 			}
 			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "NAME\tVM\tVERSION\tSIZE\tSTATE\tFROM")
@@ -45,7 +45,6 @@ func listCommand() *cobra.Command {
 			return w.Flush()
 		},
 	}
-	cmd.Flags().BoolVarP(&asJSON, "json", "j", false, "print one JSON object")
-	cmd.Flags().BoolVarP(&pretty, "pretty", "p", false, "print JSON with line breaks (implies --json)")
+	form.Add(cmd)
 	return cmd
 }

@@ -15,12 +15,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Schema is a schema with the definitions it refers to.
 type Schema struct {
 	root map[string]any
 	defs map[string]any
+
+	patterns sync.Map // compiled expressions by their text
 }
 
 // Load reads a schema file.
@@ -92,7 +95,7 @@ func (s *Schema) keyword(rule map[string]any, key string, v any, at string) erro
 			return fmt.Errorf("%s: %v is none of %v", at, v, arg)
 		}
 	case "pattern":
-		if text, ok := v.(string); ok && !regexp.MustCompile(arg.(string)).MatchString(text) {
+		if text, ok := v.(string); ok && !s.pattern(arg.(string)).MatchString(text) {
 			return fmt.Errorf("%s: %q does not match %v", at, text, arg)
 		}
 	case "minimum", "maximum":
@@ -166,6 +169,16 @@ func (s *Schema) oneOf(alternatives []any, v any, at string) error {
 		return fmt.Errorf("%s: %d of %d alternatives fit (%s)", at, matches, len(alternatives), strings.Join(why, "; "))
 	}
 	return nil
+}
+
+// pattern compiles an expression once: fuzzing checks many documents.
+func (s *Schema) pattern(expr string) *regexp.Regexp {
+	if re, ok := s.patterns.Load(expr); ok {
+		return re.(*regexp.Regexp)
+	}
+	re := regexp.MustCompile(expr)
+	s.patterns.Store(expr, re)
+	return re
 }
 
 func typeOf(v any) string {

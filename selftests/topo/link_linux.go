@@ -40,11 +40,9 @@ func NewNS(t *selftests.T) *nl.NetNS {
 }
 
 // ifinfomsg is struct ifinfomsg, linux/rtnetlink.h.
-func ifinfomsg(index, flags, change uint32) []byte {
+func ifinfomsg(index uint32) []byte {
 	b := make([]byte, unix.SizeofIfInfomsg)
 	binary.NativeEndian.PutUint32(b[4:], index)
-	binary.NativeEndian.PutUint32(b[8:], flags)
-	binary.NativeEndian.PutUint32(b[12:], change)
 	return b
 }
 
@@ -66,7 +64,7 @@ func Veth(t *selftests.T, n byte, ns, peerNS *nl.NetNS) (Dev, Dev) {
 	attrs = nl.AppendAttr(attrs, unix.IFLA_ADDRESS, v.MAC)
 	attrs, err := linkInfo(attrs, "veth", func(b []byte) ([]byte, error) {
 		return nl.AppendNested(b, vethInfoPeer, func(b []byte) ([]byte, error) {
-			b = append(b, ifinfomsg(0, 0, 0)...)
+			b = append(b, ifinfomsg(0)...)
 			b = nl.AppendString(b, unix.IFLA_IFNAME, p.Name)
 			b = nl.AppendAttr(b, unix.IFLA_ADDRESS, p.MAC)
 			return nl.AppendUint32(b, unix.IFLA_NET_NS_FD, uint32(peerNS.FD())), nil
@@ -118,7 +116,7 @@ func linkInfo(b []byte, kind string, data func([]byte) ([]byte, error)) ([]byte,
 func newLink(t *selftests.T, ns *nl.NetNS, name string, attrs []byte) error {
 	_, err := route(t, ns).Execute(t.Context(), nl.Request{
 		Op: "make device", Object: name, Type: unix.RTM_NEWLINK, Flags: netlink.Create | netlink.Excl,
-		Data: append(ifinfomsg(0, 0, 0), attrs...), AttrsAt: ifinfomsgLen,
+		Data: append(ifinfomsg(0), attrs...), AttrsAt: ifinfomsgLen,
 	})
 	return err
 }
@@ -128,7 +126,7 @@ func (d *Dev) up(t *selftests.T) {
 	c := route(t, d.NS)
 	msgs, err := c.Execute(t.Context(), nl.Request{
 		Op: "look up device", Object: d.Name, Type: unix.RTM_GETLINK,
-		Data: nl.AppendString(ifinfomsg(0, 0, 0), unix.IFLA_IFNAME, d.Name), AttrsAt: ifinfomsgLen,
+		Data: nl.AppendString(ifinfomsg(0), unix.IFLA_IFNAME, d.Name), AttrsAt: ifinfomsgLen,
 	})
 	t.Must(err)
 	for _, m := range msgs {
@@ -139,17 +137,14 @@ func (d *Dev) up(t *selftests.T) {
 	if d.Index == 0 {
 		t.Fatalf("look up device %s: the kernel told no number", d.Name)
 	}
-	_, err = c.Execute(t.Context(), nl.Request{
-		Op: "set up device", Object: d.Name, Type: unix.RTM_NEWLINK, Data: ifinfomsg(d.Index, unix.IFF_UP, unix.IFF_UP),
-	})
-	t.Must(err)
+	t.Must(nl.SetLinkUp(t.Context(), d.NS, int(d.Index), d.Name))
 }
 
 // SetMTU changes how large a payload the device takes.
 func (d *Dev) SetMTU(t *selftests.T, mtu uint32) {
 	_, err := route(t, d.NS).Execute(t.Context(), nl.Request{
 		Op: "set mtu of device", Object: d.Name, Type: unix.RTM_NEWLINK,
-		Data: nl.AppendUint32(ifinfomsg(d.Index, 0, 0), unix.IFLA_MTU, mtu), AttrsAt: ifinfomsgLen,
+		Data: nl.AppendUint32(ifinfomsg(d.Index), unix.IFLA_MTU, mtu), AttrsAt: ifinfomsgLen,
 	})
 	t.Must(err)
 }
@@ -157,7 +152,7 @@ func (d *Dev) SetMTU(t *selftests.T, mtu uint32) {
 // Delete removes the device, and with a veth its peer.
 func (d *Dev) Delete(t *selftests.T) {
 	_, err := route(t, d.NS).Execute(t.Context(), nl.Request{
-		Op: "delete device", Object: d.Name, Type: unix.RTM_DELLINK, Data: ifinfomsg(d.Index, 0, 0),
+		Op: "delete device", Object: d.Name, Type: unix.RTM_DELLINK, Data: ifinfomsg(d.Index),
 	})
 	t.Must(err)
 }
