@@ -47,9 +47,13 @@ status 3.`,
 	}
 }
 
-// ensureBuilt builds a kernel if that is necessary.
+// ensureBuilt builds kernel and suite if that is necessary.
 func ensureBuilt(cmd *cobra.Command, opt lab.Options) error {
-	if _, err := lab.Ready(cmd.Context(), opt.Kernel, opt.Log); err != nil {
+	_, err := lab.Ready(cmd.Context(), opt.Kernel, opt.Log)
+	if err == nil {
+		_, err = lab.ReadySuite(cmd.Context(), opt.Suite, opt.Log)
+	}
+	if err != nil {
 		return labFailed(cmd, err)
 	}
 	return nil

@@ -22,11 +22,13 @@ import (
 	"github.com/dpscope/dpscope/selftests/lab/build"
 	"github.com/dpscope/dpscope/selftests/lab/guest"
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
+	"github.com/dpscope/dpscope/selftests/lab/suites"
 )
 
 // guestFlags are those of the commands that boot a guest.
 type guestFlags struct {
 	kernel  string
+	suite   string
 	memory  memory
 	timeout time.Duration
 	env     []string
@@ -37,6 +39,7 @@ func (f *guestFlags) add(cmd *cobra.Command) {
 	f.memory = lab.DefaultMemory
 	fl := cmd.Flags()
 	fl.StringVar(&f.kernel, "kernel", kernels.Default, "kernel to boot (see: dplab list)")
+	fl.StringVar(&f.suite, "suite", suites.Host, "userland: that of a Debian suite instead of the host's (see: dplab list)")
 	fl.Var(&f.memory, "mem", "the guest's memory, in bytes or with M or G")
 	fl.DurationVar(&f.timeout, "timeout", 0, "end the command after this time, with status 124 (0: never)")
 	fl.StringArrayVarP(&f.env, "env", "e", nil, "pass `NAME[=VALUE]` to the command (repeatable)")
@@ -44,12 +47,21 @@ func (f *guestFlags) add(cmd *cobra.Command) {
 	// The command's own flags are not ours.
 	fl.SetInterspersed(false)
 	_ = cmd.RegisterFlagCompletionFunc("kernel", completeKernels)
+	_ = cmd.RegisterFlagCompletionFunc("suite", completeSuites)
 }
 
 func completeKernels(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	for _, k := range kernels.All() {
 		names = append(names, k.Name+"\t"+k.Summary)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func completeSuites(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	names := []string{suites.Host + "\tthe host's own files"}
+	for _, s := range suites.All() {
+		names = append(names, s.Name+"\t"+s.Summary)
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
@@ -86,10 +98,13 @@ func (f *guestFlags) options(cmd *cobra.Command) (lab.Options, error) {
 	if _, err := kernels.Find(f.kernel); err != nil {
 		return lab.Options{}, cli.Usagef("%w", err)
 	}
+	if _, _, err := suites.Find(f.suite); err != nil {
+		return lab.Options{}, cli.Usagef("%w", err)
+	}
 	if f.timeout < 0 {
 		return lab.Options{}, cli.Usagef("flag --timeout: %v is negative", f.timeout)
 	}
-	opt := lab.Options{Kernel: f.kernel, Memory: int64(f.memory), Timeout: f.timeout, Log: cmd.ErrOrStderr()}
+	opt := lab.Options{Kernel: f.kernel, Suite: f.suite, Memory: int64(f.memory), Timeout: f.timeout, Log: cmd.ErrOrStderr()}
 	for _, e := range f.env {
 		name, _, given := strings.Cut(e, "=")
 		if name == "" {
@@ -113,9 +128,14 @@ func (f *guestFlags) options(cmd *cobra.Command) (lab.Options, error) {
 // boot runs the guest and turns its end into an exit status.
 func boot(cmd *cobra.Command, opt lab.Options) error {
 	img, err := lab.Ready(cmd.Context(), opt.Kernel, opt.Log)
+	what := "kernel"
+	if err == nil {
+		what = "suite"
+		_, err = lab.ReadySuite(cmd.Context(), opt.Suite, opt.Log)
+	}
 	if err != nil {
 		if cli.Interrupted(cmd.Context()) {
-			return &cli.Error{Code: guest.CodeSignal + int(syscall.SIGINT), Err: errors.New("interrupted while the kernel was being built")}
+			return &cli.Error{Code: guest.CodeSignal + int(syscall.SIGINT), Err: fmt.Errorf("interrupted while the %s was being built", what)}
 		}
 		return labFailed(cmd, err)
 	}

@@ -5,9 +5,12 @@
 package lab
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/dpscope/dpscope/selftests/lab/suites"
 )
 
 // passed are the variables of the caller that a guest's command gets too: how
@@ -20,13 +23,18 @@ var passed = []string{
 
 var passedPrefixes = []string{"LC_", "DPSCOPE_", "KTAP_"}
 
-// EnvKernel names the lab's kernel to a command that runs in it.
-const EnvKernel = "DPLAB_KERNEL"
+// EnvKernel and EnvSuite name the lab's kernel and userland to a command that
+// runs in them.
+const (
+	EnvKernel = "DPLAB_KERNEL"
+	EnvSuite  = "DPLAB_SUITE"
+)
 
 // Environment is what a guest's command finds: the passed variables, root as
 // user, our programs first in PATH, then the caller's PATH and the system's
-// directories, and last what extra says.
-func Environment(host []string, bin, dir, kernel string, extra []string) []string {
+// directories, and last what extra says. In another userland the caller's home,
+// shell and languages mean nothing.
+func Environment(host []string, bin, dir, kernel, suite string, extra []string) []string {
 	env := map[string]string{"TERM": "dumb", "HOME": "/root"}
 	var path []string
 	for _, e := range host {
@@ -43,7 +51,11 @@ func Environment(host []string, bin, dir, kernel string, extra []string) []strin
 	env["PATH"] = searchPath(bin, path)
 	env["PWD"] = dir
 	env["USER"], env["LOGNAME"] = "root", "root"
-	env[EnvKernel] = kernel
+	env[EnvKernel], env[EnvSuite] = kernel, suite
+	if suite != suites.Host {
+		maps.DeleteFunc(env, func(name, _ string) bool { return name == "LANGUAGE" || strings.HasPrefix(name, "LC_") })
+		env["HOME"], env["SHELL"], env["LANG"] = "/root", "/bin/bash", "C.UTF-8"
+	}
 	for _, e := range extra {
 		if name, value, ok := strings.Cut(e, "="); ok && name != "" {
 			env[name] = value

@@ -12,6 +12,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 	"github.com/dpscope/dpscope/selftests/lab/build"
 	"github.com/dpscope/dpscope/selftests/lab/guest"
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
+	"github.com/dpscope/dpscope/selftests/lab/suites"
 	"github.com/dpscope/dpscope/selftests/lab/wire"
 )
 
@@ -39,6 +41,9 @@ const DefaultGrace = 10 * time.Second
 type Options struct {
 	// Kernel is a name of the catalogue; empty is kernels.Default.
 	Kernel string
+	// Suite is the name of the Debian suite whose userland the guest has; empty
+	// is suites.Host, the host's own files.
+	Suite string
 	// Argv is the command, looked up in the guest.
 	Argv []string
 	// Dir is the working directory and the one place of the host that the
@@ -78,13 +83,16 @@ func Hook() { guest.Hook() }
 // has no status of its own; *guest.Error carries the kernel's last lines.
 func Run(ctx context.Context, opt Options) (guest.Result, error) {
 	img, err := Ready(ctx, opt.Kernel, opt.Log)
+	if err == nil {
+		_, err = ReadySuite(ctx, opt.Suite, opt.Log)
+	}
 	if err != nil {
 		return guest.Result{Code: guest.CodeLab, CPU: -1}, err
 	}
 	return RunImage(ctx, img, opt)
 }
 
-// RunImage is Run of an image at hand.
+// RunImage is Run of an image at hand. The suite, if any, is built if needed.
 func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, error) {
 	failed := guest.Result{Code: guest.CodeLab, CPU: -1}
 	kernel, err := kernels.Find(img.Name)
@@ -99,11 +107,22 @@ func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, 
 	if err != nil {
 		return failed, err
 	}
+	tree, err := ReadySuite(ctx, opt.Suite, opt.Log)
+	if err != nil {
+		return failed, err
+	}
 	hold, err := img.Hold()
 	if err != nil {
 		return failed, err
 	}
 	defer hold.Close()
+	var holdRoot *os.File
+	if tree.Root != "" {
+		if holdRoot, err = tree.Hold(); err != nil {
+			return failed, err
+		}
+		defer holdRoot.Close()
+	}
 	cache, err := build.DefaultCache()
 	if err != nil {
 		return failed, err
@@ -111,12 +130,13 @@ func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, 
 	o := guest.Options{
 		Linux: img.Linux, Release: img.Release, Modules: img.Modules, Helper: helper,
 		Libraries: img.Libraries, Args: kernel.Options,
-		Argv: opt.Argv, Dir: dir, Env: Environment(os.Environ(), filepath.Dir(helper), dir, img.Name, opt.Env),
+		Root: tree.Root, Argv: opt.Argv, Dir: dir,
+		Env:    Environment(os.Environ(), filepath.Dir(helper), dir, img.Name, cmp.Or(tree.Name, suites.Host), opt.Env),
 		Expose: expose(helper, opt.Argv, dir),
 		Memory: opt.Memory, Timeout: opt.Timeout, Grace: opt.Grace,
 		TTY: opt.TTY, Size: opt.Size, Resize: opt.Resize, Signals: opt.Signals,
 		Stdin: opt.Stdin, Stdout: opt.Stdout, Stderr: opt.Stderr, Console: opt.Console,
-		SlotDir: cache.SlotDir(), Hold: hold,
+		SlotDir: cache.SlotDir(), Hold: hold, HoldRoot: holdRoot,
 	}
 	if o.Memory == 0 {
 		o.Memory = DefaultMemory
@@ -211,6 +231,20 @@ func Ready(ctx context.Context, kernel string, log io.Writer) (build.Image, erro
 		return build.Image{}, err
 	}
 	return b.Ready(ctx, k)
+}
+
+// ReadySuite gives a suite's userland, built if there is none or its inputs have
+// changed; that of the host is empty.
+func ReadySuite(ctx context.Context, suite string, log io.Writer) (build.Userland, error) {
+	s, ok, err := suites.Find(suite)
+	if err != nil || !ok {
+		return build.Userland{}, err
+	}
+	b, err := builder(log)
+	if err != nil {
+		return build.Userland{}, err
+	}
+	return b.ReadyUserland(ctx, s)
 }
 
 // Build brings kernels up to date with what the package sources offer; none

@@ -49,7 +49,13 @@ Acquire::IndexTargets::deb-src::Sources::DefaultEnabled "false";
 	if strings.ContainsAny(dir, "\"\n") {
 		return nil, fmt.Errorf("open package state %q: quotes and line ends cannot stand in apt's configuration (set XDG_CACHE_HOME)", dir)
 	}
-	if err := os.WriteFile(s.conf(), []byte(conf), 0o644); err != nil {
+	// Another build may be reading it.
+	tmp := fmt.Sprintf("%s.%d", s.conf(), os.Getpid())
+	err := os.WriteFile(tmp, []byte(conf), 0o644)
+	if err == nil {
+		err = os.Rename(tmp, s.conf())
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open package state: %w", err)
 	}
 	return s, nil

@@ -16,13 +16,11 @@
 package build
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -133,12 +131,8 @@ func (f fileID) same(g fileID) bool {
 // nothing is.
 func (c *Cache) Load(name string) (Image, error) {
 	var img Image
-	data, err := os.ReadFile(c.manifest(name))
-	if err != nil {
+	if err := loadManifest(c.manifest(name), &img); err != nil {
 		return img, fmt.Errorf("kernel %s: %w", name, err)
-	}
-	if err := json.Unmarshal(data, &img); err != nil {
-		return img, fmt.Errorf("kernel %s: read manifest: %w", name, err)
 	}
 	if !complete(img.Dir) || !identify(img.Linux).same(img.LinuxID) {
 		return img, fmt.Errorf("kernel %s: the image is damaged: %w", name, fs.ErrNotExist)
@@ -150,17 +144,8 @@ func (c *Cache) Load(name string) (Image, error) {
 }
 
 func (c *Cache) save(img Image) error {
-	data, err := json.MarshalIndent(img, "", "  ")
-	if err != nil {
-		return fmt.Errorf("kernel %s: write manifest: %w", img.Name, err)
-	}
-	path := c.manifest(img.Name)
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, append(data, '\n'), 0o644); err != nil {
-		return fmt.Errorf("kernel %s: write manifest: %w", img.Name, err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return fmt.Errorf("kernel %s: write manifest: %w", img.Name, err)
+	if err := saveManifest(c.manifest(img.Name), img); err != nil {
+		return fmt.Errorf("kernel %s: %w", img.Name, err)
 	}
 	return nil
 }
@@ -171,26 +156,10 @@ func (c *Cache) failure(name string) string {
 
 // note keeps why a kernel could not be built, for whoever lists the kernels
 // later; no error takes the note away.
-func (c *Cache) note(name string, err error) {
-	path := c.failure(name)
-	if err == nil {
-		_ = os.Remove(path)
-		return
-	}
-	if os.MkdirAll(filepath.Dir(path), 0o755) == nil {
-		_ = os.WriteFile(path, []byte(err.Error()+"\n"), 0o644)
-	}
-}
+func (c *Cache) note(name string, err error) { writeNote(c.failure(name), err) }
 
 // Failure tells why a kernel could not be built the last time, or "".
-func (c *Cache) Failure(name string) string {
-	text, err := os.ReadFile(c.failure(name))
-	if err != nil {
-		return ""
-	}
-	// One line of a table or a message.
-	return strings.Join(strings.Fields(string(text)), " ")
-}
+func (c *Cache) Failure(name string) string { return readNote(c.failure(name)) }
 
 // Stale tells why an image no longer is what its inputs lead to, or "". It
 // looks at what costs nothing: recipe, patches and compiler, not at the

@@ -66,13 +66,21 @@ func lock(ctx context.Context, path string, waiting func()) (*os.File, error) {
 // Hold keeps an image from being removed until the file and all its copies are
 // closed.
 func (img Image) Hold() (*os.File, error) {
-	f, err := os.Open(filepath.Join(img.Dir, completeName))
+	f, err := hold(img.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("kernel %s: %w", img.Name, err)
 	}
+	return f, nil
+}
+
+func hold(dir string) (*os.File, error) {
+	f, err := os.Open(filepath.Join(dir, completeName))
+	if err != nil {
+		return nil, err
+	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("kernel %s: it is being removed: %w", img.Name, err)
+		return nil, fmt.Errorf("it is being removed: %w", err)
 	}
 	return f, nil
 }

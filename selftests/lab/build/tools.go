@@ -30,6 +30,9 @@ var (
 		{"flex", "flex"}, {"bison", "bison"}, {"bc", "bc"},
 		{"depmod", "kmod"}, {"xz", "xz-utils"},
 	}
+	userlandTools = []tool{
+		{"dpkg", "dpkg"}, {"debootstrap", "debootstrap"}, {"unshare", "util-linux"},
+	}
 )
 
 // checkTools names what is missing and how to get it, all at once.

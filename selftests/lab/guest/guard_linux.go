@@ -47,6 +47,7 @@ const (
 	guardLock              // the run directory's lock, only to be held
 	guardSlot              // the processor's lock, likewise
 	guardHold              // the image's lock, likewise
+	guardRoot              // the root's lock, likewise
 	guardStdout            // console of the kernel
 	guardStream            // first of the kernel's four lines
 	guardEnd    = guardStream + 4

@@ -34,14 +34,18 @@ type Options struct {
 	// process: one that calls Hook first thing.
 	Helper string
 
+	// Root is the host's directory with the file tree the guest gets as its
+	// root; empty or / is the host's own.
+	Root string
+
 	// Argv is the command; Env its whole environment.
 	Argv, Env []string
 	// Dir is the command's working directory, the one place of the host the
 	// guest can write to.
 	Dir string
 	// Expose are further directories and files the guest must see even where
-	// it mounts a file system of its own over them. What belongs to the kernel
-	// (/proc, /sys, devices) stays the guest's.
+	// it mounts a file system of its own over them, or where Root does not have
+	// them. What belongs to the kernel (/proc, /sys, devices) stays the guest's.
 	Expose []string
 
 	// Memory is the guest's, in bytes.
@@ -73,8 +77,9 @@ type Options struct {
 
 	// SlotDir holds the locks by which guests spread over the processors.
 	SlotDir string
-	// Hold is a lock to keep as long as the guest lives, or nil.
-	Hold *os.File
+	// Hold and HoldRoot are locks to keep as long as the guest lives, or nil:
+	// the kernel's and the root's.
+	Hold, HoldRoot *os.File
 }
 
 // Size is a terminal's.

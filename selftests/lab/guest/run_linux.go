@@ -104,15 +104,19 @@ func (m *machine) writeConfig(cpu int) error {
 		return err
 	}
 	job := wire.Job{
-		Kernel: m.opt.Release, Modules: m.opt.Modules,
+		Kernel: m.opt.Release, Modules: m.opt.Modules, Root: m.opt.Root,
 		Argv: m.opt.Argv, Env: m.opt.Env,
 		Dir: wire.Text(m.opt.Dir), ShareDir: shareable(m.opt.Dir),
 		TTY: m.opt.TTY, Rows: m.opt.Size.Rows, Cols: m.opt.Size.Cols,
 	}
+	if job.Root == "/" {
+		job.Root = ""
+	}
 	for _, path := range m.opt.Expose {
 		st, err := os.Stat(path)
+		hidden := job.Root != "" || wire.IsMasked(path)
 		switch {
-		case err != nil || !wire.IsMasked(path) || !shareable(path) || path == m.opt.Dir:
+		case err != nil || !hidden || !shareable(path) || path == m.opt.Dir:
 		case st.IsDir():
 			job.Expose = append(job.Expose, path)
 		default:
@@ -215,7 +219,7 @@ func (m *machine) startGuard(lock, slot *os.File) error {
 		m.guard = &exec.Cmd{
 			Path: "/proc/self/exe", Args: []string{guardArg, m.dir}, Dir: "/",
 			ExtraFiles: []*os.File{
-				far[0], far[1], lock, hold(slot), hold(m.opt.Hold),
+				far[0], far[1], lock, hold(slot), hold(m.opt.Hold), hold(m.opt.HoldRoot),
 				far[2], far[3], far[4], far[5], far[6],
 			},
 			SysProcAttr: &syscall.SysProcAttr{Setsid: true},

@@ -100,7 +100,7 @@ func setup(hostRun string) (run string, err error) {
 	if err := insertModule(job.Modules, "overlay"); err != nil {
 		return runMount, err
 	}
-	if err := enterRoot(stage); err != nil {
+	if err := enterRoot(stage, job.Root); err != nil {
 		return runMount, err
 	}
 	if err := mountSystem(); err != nil {

@@ -33,7 +33,7 @@ func mountStage() (string, error) {
 		if err := mount("lab", dir, "tmpfs", 0, "mode=755,size=100%"); err != nil {
 			return "", err
 		}
-		for _, sub := range []string{"run", "upper", "work", "root"} {
+		for _, sub := range []string{"run", "lower", "upper", "work", "root"} {
 			if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
 				return "", fmt.Errorf("prepare root: %w", err)
 			}
@@ -43,10 +43,18 @@ func mountStage() (string, error) {
 	return "", errors.New("prepare root: the host's root has none of /sys, /proc, /mnt and /tmp")
 }
 
-// enterRoot stacks a tmpfs over the host's files and makes that the root.
-func enterRoot(stage string) error {
-	root := filepath.Join(stage, "root")
-	data := fmt.Sprintf("lowerdir=/,upperdir=%s/upper,workdir=%s/work", stage, stage)
+// enterRoot stacks a tmpfs over the host's files, or over those of a tree below
+// them, and makes that the root.
+func enterRoot(stage, tree string) error {
+	root, lower := filepath.Join(stage, "root"), "/"
+	if tree != "" {
+		// Its path could not stand among the options of a mount.
+		lower = filepath.Join(stage, "lower")
+		if err := mount(tree, lower, "none", unix.MS_BIND, ""); err != nil {
+			return err
+		}
+	}
+	data := fmt.Sprintf("lowerdir=%[2]s,upperdir=%[1]s/upper,workdir=%[1]s/work", stage, lower)
 	if err := mount("lab", root, "overlay", 0, data); err != nil {
 		return err
 	}

@@ -58,6 +58,9 @@ type Job struct {
 	Kernel string `json:"kernel"`
 	// Modules is the host's directory with the kernel's module tree.
 	Modules string `json:"modules"`
+	// Root is the host's directory whose tree becomes the guest's root; empty
+	// is the host's own root.
+	Root string `json:"root,omitempty"`
 	// Argv is the command, its first word looked up in Env's PATH.
 	Argv Texts `json:"argv"`
 	// Env is the command's whole environment, NAME=VALUE.
