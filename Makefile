@@ -16,6 +16,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 # What the lab needs to build kernel modules, and its guests to run them.
 BUILD_DEPS := gcc libc6-dev make git flex bison bc kmod xz-utils
 GUEST_DEPS := iproute2 iputils-ping kmod
+# What installs the userlands of other suites.
+SUITE_DEPS := debootstrap
 # checkpatch and kernel-doc.
 CHECK_DEPS := perl
 
@@ -33,7 +35,7 @@ go-version:
 	@command -v $(GO) >/dev/null || { echo "make: Go 1.26 or later is needed (README.md says how to get it on Debian 12)" >&2; exit 1; }
 
 deps:
-	@.ci/deps $(sort $(BUILD_DEPS) $(GUEST_DEPS) $(CHECK_DEPS))
+	@.ci/deps $(sort $(BUILD_DEPS) $(GUEST_DEPS) $(SUITE_DEPS) $(CHECK_DEPS))
 
 build: go-version ## build the tools into bin/
 	@mkdir -p $(BIN)
