@@ -20,10 +20,18 @@ func runCommand() *cobra.Command {
 The command sees the host's files. What it changes is gone afterwards, except
 below the current directory, which is shared and writable (unless that is / or
 in /dev, /proc or /sys). /tmp, /run and /dev/shm are the guest's own and empty.
+
+With --suite it sees the files of that Debian suite instead, a small system with
+Open vSwitch, OVN, iproute2, tcpdump, Python and the like, on any kernel. Of the
+host there are the current directory (unless it is part of the system, like
+/usr), the directory of dplab and that of the command, at their own places. HOME
+is /root then. The suite is built on first use, which takes a minute or so.
+
 The guest is for trying things, not for locking them in: its root can get at
 all that you can. Standard input, output and error are the command's; the
 directory of dplab comes first in its PATH. Of the environment it gets TERM, HOME, LANG and LC_*, TZ, the Go runtime's variables
-and DPSCOPE_*; --env adds more. DPLAB_KERNEL names the kernel.
+and DPSCOPE_*; --env adds more. DPLAB_KERNEL names the kernel, DPLAB_SUITE the
+suite or "host".
 
 SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command; a second one ends the
 guest.
@@ -33,6 +41,7 @@ Exit status: the command's; 128+N if signal N ended it; 124 after --timeout;
 cannot be run; 127 if there is none of that name.`,
 		Example: `  dplab run -- uname -r
   dplab run --kernel 6.1 --timeout 30s -- ip link
+  dplab run --suite trixie -- ovs-vswitchd --version
   tar c . | dplab run -- tar t`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {

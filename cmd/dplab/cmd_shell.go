@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"github.com/dpscope/dpscope/selftests/lab/suites"
 )
 
 func shellCommand() *cobra.Command {
@@ -28,7 +30,7 @@ commands from standard input.`,
 		if err != nil {
 			return err
 		}
-		opt.Argv = []string{shell()}
+		opt.Argv = []string{shell(flags.suite)}
 		term, err := openTerminal()
 		if err != nil {
 			return err
@@ -42,7 +44,11 @@ commands from standard input.`,
 			return err
 		}
 		opt.Argv = append(opt.Argv, "-i")
-		opt.Env = append([]string{"PS1=(lab " + flags.kernel + `) \w \$ `}, opt.Env...)
+		where := flags.kernel
+		if flags.suite != suites.Host {
+			where += " " + flags.suite
+		}
+		opt.Env = append([]string{"PS1=(lab " + where + `) \w \$ `}, opt.Env...)
 		if err := term.raw(); err != nil {
 			return err
 		}
@@ -54,7 +60,10 @@ commands from standard input.`,
 }
 
 // shell is the user's if the guest can have it, too.
-func shell() string {
+func shell(suite string) string {
+	if suite != suites.Host {
+		return "/bin/bash"
+	}
 	if s := os.Getenv("SHELL"); filepath.IsAbs(s) {
 		if st, err := os.Stat(s); err == nil && st.Mode()&0o111 != 0 {
 			return s

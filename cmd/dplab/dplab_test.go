@@ -25,7 +25,7 @@ func TestUsageErrors(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"nonsense"}, {"run"}, {"run", "--"}, {"run", "--kernel", "2.4", "true"}, {"run", "--mem", "x", "true"},
 		{"run", "--mem", "1M", "true"}, {"run", "--timeout", "-1s", "true"}, {"run", "--env", "=x", "true"},
-		{"run", "--bogus", "true"}, {"shell", "arg"}, {"build", "2.4"}, {"list", "x"}, {"clean", "x"},
+		{"run", "--bogus", "true"}, {"shell", "arg"}, {"build", "2.4"}, {"build", "host"}, {"run", "--suite", "potato", "true"}, {"shell", "--suite", "potato"}, {"list", "x"}, {"clean", "x"},
 	} {
 		code, out, errs := run(t, args...)
 		if code != cli.ExitUsage || out != "" || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, "dplab: ") {
@@ -49,18 +49,20 @@ func TestMemory(t *testing.T) {
 
 func TestListForms(t *testing.T) {
 	code, out, _ := run(t, "list")
-	if code != 0 || !strings.HasPrefix(out, "NAME ") || !strings.Contains(out, "6.1-dpscope") || !strings.Contains(out, "not built yet") {
+	if code != 0 || !strings.HasPrefix(out, "NAME ") || !strings.Contains(out, "6.1-dpscope") || !strings.Contains(out, "not built yet") ||
+		!strings.Contains(out, "\nSUITE ") || !strings.Contains(out, "\ntrixie ") {
 		t.Errorf("list: status %d\n%s", code, out)
 	}
 	code, out, _ = run(t, "list", "-j")
 	var list struct {
 		Schema string `json:"schema"`
 		Items  []map[string]any
+		Suites []map[string]any
 	}
 	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || strings.Count(out, "\n") != 1 {
 		t.Fatalf("list -j: status %d, %v\n%s", code, err, out)
 	}
-	if list.Schema != "dplab-kernels/1" || len(list.Items) < 2 {
+	if list.Schema != "dplab-kernels/1" || len(list.Items) < 2 || len(list.Suites) < 3 {
 		t.Errorf("list -j: %s", out)
 	}
 	for _, item := range list.Items {

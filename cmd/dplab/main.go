@@ -23,10 +23,10 @@ func newCommand() *cobra.Command {
 		Use:   "dplab",
 		Short: "run commands inside throw-away kernels",
 		Long: `dplab boots a kernel as an ordinary process (user-mode Linux), on top of the
-host's own files, and runs one command in it as root. It takes about a second,
+host's own files or those of a Debian suite, and runs one command in it as root. It takes about a second,
 needs neither root nor KVM, and leaves nothing behind.
 
-Kernels come from Debian packages, fetched on first use from the machine's own
+Kernels and suites come from Debian packages, fetched on first use from the machine's own
 package sources, or for other suites from the same mirror. They are kept below
 $XDG_CACHE_HOME (or ~/.cache) in dpscope/lab.`,
 	}

@@ -8,8 +8,8 @@ import (
 	"bytes"
 	"path/filepath"
 	"testing"
+	"time"
 
-	"github.com/dpscope/dpscope/cmd/internal/cli"
 	"github.com/dpscope/dpscope/internal/jsonschema"
 	"github.com/dpscope/dpscope/selftests/lab"
 )
@@ -31,7 +31,11 @@ func TestListFollowsTheSchema(t *testing.T) {
 		Name: "6.1", VM: "uml", Built: true, Version: "6.1.0", Size: 1 << 40,
 		Source: "package 1", SourceDir: "/src", BuildDir: "/build", Reason: "the patches have changed",
 	}
-	if err := cli.PrintList(&b, lab.ListSchema, []lab.Entry{full}, true); err != nil {
+	suite := lab.Suite{
+		Name: "trixie", Summary: "Debian", Built: true, OpenVSwitch: "3.5.0", Packages: 159,
+		Date: time.Now(), Size: 1 << 40, Root: "/root", Reason: "its package list has changed",
+	}
+	if err := printLists(&b, []lab.Entry{full}, []lab.Suite{suite}, true); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Check(b.Bytes()); err != nil {

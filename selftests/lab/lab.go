@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/dpscope/dpscope/kmod"
@@ -27,7 +28,6 @@ import (
 	"github.com/dpscope/dpscope/selftests/lab/guest"
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
 	"github.com/dpscope/dpscope/selftests/lab/suites"
-	"github.com/dpscope/dpscope/selftests/lab/wire"
 )
 
 // DefaultMemory is a guest's memory when none is given. It is taken from the
@@ -132,7 +132,7 @@ func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, 
 		Libraries: img.Libraries, Args: kernel.Options,
 		Root: tree.Root, Argv: opt.Argv, Dir: dir,
 		Env:    Environment(os.Environ(), filepath.Dir(helper), dir, img.Name, cmp.Or(tree.Name, suites.Host), opt.Env),
-		Expose: expose(helper, opt.Argv, dir),
+		Expose: expose(helper, opt.Argv, dir, tree.Root),
 		Memory: opt.Memory, Timeout: opt.Timeout, Grace: opt.Grace,
 		TTY: opt.TTY, Size: opt.Size, Resize: opt.Resize, Signals: opt.Signals,
 		Stdin: opt.Stdin, Stdout: opt.Stdout, Stderr: opt.Stderr, Console: opt.Console,
@@ -145,28 +145,6 @@ func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, 
 		o.Grace = DefaultGrace
 	}
 	return guest.Run(ctx, o)
-}
-
-// expose names what must be seen although the guest may have a file system of
-// its own over it: the directory of our programs and, for programs that were
-// just built somewhere in /tmp, the command's. Of a program that lies right
-// where the guest's file system begins only itself: the rest of that directory
-// is the guest's, to write to.
-func expose(helper string, argv []string, dir string) []string {
-	programs := []string{helper}
-	if len(argv) > 0 && filepath.Base(argv[0]) != argv[0] {
-		cmd := filepath.Clean(argv[0])
-		if !filepath.IsAbs(cmd) {
-			cmd = filepath.Join(dir, cmd)
-		}
-		programs = append(programs, cmd)
-	}
-	for i, p := range programs {
-		if d := filepath.Dir(p); !wire.IsMountPoint(d) {
-			programs[i] = d
-		}
-	}
-	return programs
 }
 
 // workDir gives a directory's path free of symlinks, which may lead elsewhere
@@ -213,7 +191,11 @@ func builder(log io.Writer) (*build.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &build.Builder{Cache: cache, Patches: kmod.FS, Log: log}, nil
+	b := &build.Builder{Cache: cache, Patches: kmod.FS, Log: log}
+	b.Guest = func(ctx context.Context, dir string, out io.Writer, argv ...string) error {
+		return runAsRoot(ctx, b, dir, out, argv)
+	}
+	return b, nil
 }
 
 // Ready gives a kernel's image, built if there is none or its inputs have
@@ -247,30 +229,25 @@ func ReadySuite(ctx context.Context, suite string, log io.Writer) (build.Userlan
 	return b.ReadyUserland(ctx, s)
 }
 
-// Build brings kernels up to date with what the package sources offer; none
-// named means all. A kernel that fails does not keep the others from being
-// built. Of those nobody named, one from a moving suite may fail with a warning
-// only.
-func Build(ctx context.Context, names []string, log io.Writer) ([]build.Image, error) {
+// ErrUnknown is the cause when a name is neither a kernel's nor a suite's.
+var ErrUnknown = errors.New("no such kernel or suite")
+
+// Build brings kernels and suites' userlands up to date with what the package
+// sources offer; none named means all kernels. One that fails does not keep the
+// others from being built. Of kernels nobody named, one from a moving suite may
+// fail with a warning only.
+func Build(ctx context.Context, names []string, log io.Writer) error {
 	b, err := builder(log)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	all := kernels.All()
-	if len(names) > 0 {
-		all = nil
-		for _, name := range names {
-			k, err := kernels.Find(name)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, k)
-		}
+	all, userlands, err := pick(names)
+	if err != nil {
+		return err
 	}
-	var images []build.Image
 	var failed []error
 	for _, k := range all {
-		img, err := b.Build(ctx, k)
+		_, err := b.Build(ctx, k)
 		if err != nil && k.Moving && len(names) == 0 && ctx.Err() == nil && log != nil {
 			fmt.Fprintf(log, "lab: WARNING: going on without a kernel: %v\n", err)
 			continue
@@ -278,13 +255,43 @@ func Build(ctx context.Context, names []string, log io.Writer) ([]build.Image, e
 		if err != nil {
 			failed = append(failed, err)
 			if ctx.Err() != nil {
+				return errors.Join(failed...)
+			}
+		}
+	}
+	for _, s := range userlands {
+		if _, err := b.BuildUserland(ctx, s); err != nil {
+			failed = append(failed, err)
+			if ctx.Err() != nil {
 				break
 			}
-			continue
 		}
-		images = append(images, img)
 	}
-	return images, errors.Join(failed...)
+	return errors.Join(failed...)
+}
+
+// pick looks names up, kernels first.
+func pick(names []string) (all []kernels.Kernel, userlands []suites.Suite, err error) {
+	if len(names) == 0 {
+		return kernels.All(), nil, nil
+	}
+	for _, name := range names {
+		if k, err := kernels.Find(name); err == nil {
+			all = append(all, k)
+		} else if s, ok, err := suites.Find(name); err == nil && ok {
+			userlands = append(userlands, s)
+		} else {
+			var known []string
+			for _, k := range kernels.All() {
+				known = append(known, k.Name)
+			}
+			for _, s := range suites.All() {
+				known = append(known, s.Name)
+			}
+			return nil, nil, fmt.Errorf("build %q: %w (there are: %s)", name, ErrUnknown, strings.Join(known, ", "))
+		}
+	}
+	return all, userlands, nil
 }
 
 // Clean removes all that was built and fetched, and what guests left behind

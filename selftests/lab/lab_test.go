@@ -9,12 +9,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dpscope/dpscope/selftests/lab/guest"
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
+	"github.com/dpscope/dpscope/selftests/lab/suites"
 )
 
 func TestEnvironment(t *testing.T) {
@@ -43,6 +45,61 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+func TestEnvironmentOfSuite(t *testing.T) {
+	host := []string{"PATH=/opt/x", "HOME=/home/u", "SHELL=/bin/zsh", "LANG=de_DE.UTF-8", "LC_ALL=C", "LANGUAGE=de", "TZ=UTC"}
+	got := Environment(host, "/lab/bin", "/w", "6.1", "trixie", []string{"LC_ALL=POSIX"})
+	want := []string{
+		"DPLAB_KERNEL=6.1", "DPLAB_SUITE=trixie", "HOME=/root", "LANG=C.UTF-8", "LC_ALL=POSIX", "LOGNAME=root",
+		"PATH=/lab/bin:/opt/x:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"PWD=/w", "SHELL=/bin/bash", "TERM=dumb", "TZ=UTC", "USER=root",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestListSuites(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	all, err := ListSuites()
+	if err != nil || len(all) != len(suites.All()) {
+		t.Fatalf("ListSuites = %v, %v", all, err)
+	}
+	for _, s := range all {
+		if s.Built || s.Reason != "not built yet" || s.Size != 0 || s.Root != "" {
+			t.Errorf("in an empty cache: %+v", s)
+		}
+	}
+}
+
+func TestPick(t *testing.T) {
+	every := ""
+	for _, k := range kernels.All() {
+		every += k.Name + " "
+	}
+	for text, want := range map[string]string{
+		"": every + "+", "trixie 6.12 sid": "6.12 + trixie sid", "6.1": "6.1 +",
+	} {
+		all, userlands, err := pick(strings.Fields(text))
+		var names []string
+		for _, k := range all {
+			names = append(names, k.Name)
+		}
+		names = append(names, "+")
+		for _, s := range userlands {
+			names = append(names, s.Name)
+		}
+		if got := strings.Join(names, " "); err != nil || got != want {
+			t.Errorf("pick(%s) = %s, %v", text, got, err)
+		}
+	}
+	// The host's files are not built.
+	for _, name := range []string{"potato", "host", ""} {
+		if _, _, err := pick([]string{"6.1", name}); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), ", bookworm, trixie") {
+			t.Errorf("pick(%q): %v", name, err)
+		}
+	}
+}
+
 func TestList(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	entries, err := List()
@@ -60,6 +117,12 @@ func TestRunUnknownKernel(t *testing.T) {
 	res, err := Run(context.Background(), Options{Kernel: "0.99", Argv: []string{"true"}})
 	if res.Code != guest.CodeLab || !errors.Is(err, kernels.ErrUnknown) {
 		t.Errorf("Run = %+v, %v", res, err)
+	}
+	if _, err := ReadySuite(context.Background(), "potato", nil); !errors.Is(err, suites.ErrUnknown) {
+		t.Errorf("ReadySuite: %v", err)
+	}
+	if u, err := ReadySuite(context.Background(), "", nil); err != nil || u.Root != "" {
+		t.Errorf("ReadySuite of the host: %+v, %v", u, err)
 	}
 }
 

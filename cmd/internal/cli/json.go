@@ -31,16 +31,20 @@ func PrintList[T any](w io.Writer, schema string, items []T, pretty bool) error 
 	if items == nil {
 		items = []T{}
 	}
+	return PrintJSON(w, struct {
+		Schema string `json:"schema"`
+		Items  []T    `json:"items"`
+	}{schema, items}, pretty)
+}
+
+// PrintJSON writes one value, on a line or indented.
+func PrintJSON(w io.Writer, v any, pretty bool) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	if pretty {
 		enc.SetIndent("", "  ")
 	}
-	err := enc.Encode(struct {
-		Schema string `json:"schema"`
-		Items  []T    `json:"items"`
-	}{schema, items})
-	if err != nil {
+	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("write standard output: %w", err)
 	}
 	return nil

@@ -42,6 +42,39 @@ func (s *State) System(ctx context.Context, names []string) (all []Package, miss
 	return all, missing, nil
 }
 
+// Status is a package in a system's records.
+type Status struct {
+	Package
+	// Ready tells that it is installed and configured.
+	Ready bool
+}
+
+// ParseStatus reads the records of dpkg in a system, /var/lib/dpkg/status.
+// Packages that are known but not there are left out.
+func ParseStatus(text string) []Status {
+	var all []Status
+	for stanza := range strings.SplitSeq(text, "\n\n") {
+		f := fieldsOf(stanza)
+		state := strings.Fields(f["Status"])
+		if f["Package"] == "" || len(state) != 3 || state[2] == "not-installed" || state[2] == "config-files" {
+			continue
+		}
+		all = append(all, Status{Package{f["Package"], f["Version"]}, state[1] == "ok" && state[2] == "installed"})
+	}
+	return all
+}
+
+// fieldsOf reads the first lines of a stanza's fields.
+func fieldsOf(stanza string) map[string]string {
+	fields := map[string]string{}
+	for line := range strings.Lines(stanza) {
+		if name, value, ok := strings.Cut(line, ":"); ok && line[0] != ' ' && line[0] != '\t' {
+			fields[name] = strings.TrimSpace(value)
+		}
+	}
+	return fields
+}
+
 func words(packages []Package) []string {
 	var out []string
 	for _, p := range packages {
@@ -74,13 +107,8 @@ func (s *State) Index(ctx context.Context, packages []Package) (string, error) {
 func relocate(index string) string {
 	var out strings.Builder
 	for stanza := range strings.SplitSeq(index, "\n\n") {
-		fields := map[string]string{}
-		for line := range strings.Lines(stanza) {
-			if name, value, ok := strings.Cut(line, ":"); ok && line[0] != ' ' {
-				fields[name] = strings.TrimSpace(value)
-			}
-		}
-		if fields["Package"] == "" || fields["Filename"] == "" {
+		fields := fieldsOf(stanza)
+		if fields["Package"] == "" || fields["Filename"] == "" || strings.Contains(fields["Package"]+fields["Version"]+fields["Architecture"], "/") {
 			continue
 		}
 		file := fields["Package"] + "_" + strings.ReplaceAll(fields["Version"], ":", "%3a") + "_" + fields["Architecture"] + ".deb"

@@ -34,21 +34,17 @@ type bootstrap struct {
 	apt *apt.State
 }
 
-// make brings the tree up to date with the package list, and with the packages
-// that the mirror offers if there is none yet or asked is set.
-func (m *bootstrap) make(asked bool, old Userland, have bool) (Userland, error) {
-	if err := m.openLists(asked || !have); err != nil {
+// make brings the tree up to date with the package list and with what the mirror
+// offers.
+func (m *bootstrap) make(old Userland, have bool) (Userland, error) {
+	if err := m.openLists(); err != nil {
 		return Userland{}, err
 	}
 	all, err := m.choose()
 	if err != nil {
 		return Userland{}, err
 	}
-	slices.SortFunc(all, func(a, b apt.Package) int { return strings.Compare(a.Name, b.Name) })
-	u := Userland{
-		Name: m.s.Name, Key: userlandKey(m.s), Count: len(all), Packages: hashPackages(all),
-		OpenVSwitch: upstreamVersion(all, "openvswitch-switch"), Built: time.Now().UTC().Truncate(time.Second),
-	}
+	u := Userland{Name: m.s.Name, Key: userlandKey(m.s), Packages: hashPackages(all), Built: time.Now().UTC().Truncate(time.Second)}
 	if have && old.Key == u.Key && old.Packages == u.Packages {
 		return old, nil
 	}
@@ -57,63 +53,85 @@ func (m *bootstrap) make(asked bool, old Userland, have bool) (Userland, error) 
 	if err := stageDir(u.Dir, func() error { return m.fill(u, all) }); err != nil {
 		return Userland{}, err
 	}
+	installed, err := m.inspect(u.Root)
+	if err != nil {
+		return Userland{}, err
+	}
+	u.Count, u.OpenVSwitch = len(installed), upstreamVersion(installed["openvswitch-switch"])
 	u.Size = treeSize(u.Root)
 	return u, saveManifest(m.Cache.userlandManifest(m.s.Name), u)
 }
 
 // openLists prepares the suite's package lists, a state of its own next to the
-// one kernels of the suite use.
-func (m *bootstrap) openLists(fresh bool) error {
+// one kernels of the suite use. Old lists are better than none.
+func (m *bootstrap) openLists() error {
 	var err error
 	dir := filepath.Join(m.Cache.Root, "apt", "userlands", m.s.Name)
 	if m.apt, err = apt.OpenSuite(dir, m.s.Name, m.s.Moving); err != nil {
 		return err
 	}
-	if m.apt.Known() && (!fresh || m.apt.Age() <= listAge) {
+	known := m.apt.Known()
+	if known && m.apt.Age() <= listAge {
 		return nil
 	}
+	ctx := m.ctx
+	if known {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, refreshLimit, fmt.Errorf("no answer within %v", refreshLimit))
+		defer cancel()
+	}
 	err = m.step("fetching package lists of "+m.s.Name, func() error {
-		mirrors, err := m.mirrors()
+		mirrors, err := m.mirrors(ctx)
 		if err != nil {
 			return err
 		}
-		return m.apt.UpdateSuite(m.ctx, mirrors)
+		return m.apt.UpdateSuite(ctx, mirrors)
 	})
-	if err != nil && m.ctx.Err() == nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
 	if since := m.apt.Expired(); err == nil && !since.IsZero() {
 		m.say("WARNING: the package lists of %s expired on %s; taken all the same, as its signature holds",
 			m.s.Name, since.Format(time.DateOnly))
 	}
-	return err
+	switch {
+	case err == nil || m.ctx.Err() != nil:
+		return err
+	case known:
+		m.say("  going on with the lists at hand: %v", err)
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
 // mirrors asks the machine's own apt. Only lists tell which archive is which;
 // where there are none, they are fetched.
-func (m *bootstrap) mirrors() ([]string, error) {
+func (m *bootstrap) mirrors(ctx context.Context) ([]string, error) {
 	machine, err := apt.Open(filepath.Join(m.Cache.Root, "apt"))
 	if err != nil {
 		return nil, err
 	}
-	mirrors, err := machine.Mirrors(m.ctx)
+	mirrors, err := machine.Mirrors(ctx)
 	if !errors.Is(err, apt.ErrNoMirror) || machine.Age() <= listAge {
 		return mirrors, err
 	}
-	l, err := lock(m.ctx, filepath.Join(m.Cache.Root, "lock"), func() { m.say("waiting for another build to end") })
+	l, err := lock(ctx, filepath.Join(m.Cache.Root, "lock"), func() { m.say("waiting for another build to end") })
 	if err != nil {
 		return nil, err
 	}
 	defer l.Close()
-	if err := machine.Update(m.ctx); err != nil {
-		return nil, err
+	if machine.Age() > listAge {
+		// The other build has not fetched them either.
+		if err := machine.Update(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return machine.Mirrors(m.ctx)
+	return machine.Mirrors(ctx)
 }
 
 // choose lists the packages the tree consists of.
 func (m *bootstrap) choose() ([]apt.Package, error) {
 	all, missing, err := m.apt.System(m.ctx, m.s.Packages())
+	if err != nil && m.ctx.Err() != nil {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
@@ -128,7 +146,7 @@ func (m *bootstrap) choose() ([]apt.Package, error) {
 
 // fill makes the tree.
 func (m *bootstrap) fill(u Userland, all []apt.Package) error {
-	mirror := filepath.Join(u.Dir, "mirror")
+	mirror := filepath.Join(u.Dir, mirrorDir)
 	defer func() { _ = os.RemoveAll(mirror) }()
 	for _, dir := range []string{u.Root, filepath.Join(mirror, "pool")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -144,7 +162,11 @@ func (m *bootstrap) fill(u Userland, all []apt.Package) error {
 	if err := m.archive(mirror, all); err != nil {
 		return err
 	}
-	return m.step("installing them", func() error { return m.install(mirror, u.Root, all) })
+	if err := m.install(u, all); err != nil {
+		return err
+	}
+	_, err = m.inspect(u.Root)
+	return err
 }
 
 // archive makes the downloaded packages an archive for debootstrap.
@@ -178,52 +200,23 @@ func (m *bootstrap) archive(mirror string, all []apt.Package) error {
 	return nil
 }
 
-// isolated gives a program namespaces of its own: its mounts and processes end
-// with it.
-var isolated = []string{"unshare", "--mount", "--mount-proc", "--pid", "--fork", "--kill-child", "--ipc", "--uts", "--net"}
-
-// install has debootstrap install the packages of an archive.
-func (m *bootstrap) install(mirror, root string, all []apt.Package) error {
-	wanted := slices.DeleteFunc(m.s.Packages(), func(name string) bool {
-		return !slices.ContainsFunc(all, func(p apt.Package) bool { return p.Name == name })
-	})
-	path := filepath.Join(m.Cache.Root, "logs", "suite-"+m.s.Name+".log")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("fill cache: %w", err)
-	}
-	log, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("fill cache: %w", err)
-	}
-	defer log.Close()
-	args := append(slices.Clone(isolated), "sh", "-c", userlandScript, "userland",
-		m.s.Name, strings.Join(wanted, ","), mirror, root)
-	return m.command(m.ctx, log, "/", args...)
-}
-
-// hashPackages is a short hash of packages and versions.
+// hashPackages is a short hash of packages and versions, whatever their order.
 func hashPackages(all []apt.Package) string {
-	var text strings.Builder
+	var lines []string
 	for _, p := range all {
-		fmt.Fprintf(&text, "%s %s\n", p.Name, p.Version)
+		lines = append(lines, p.Name+" "+p.Version)
 	}
-	return hashText([]byte(text.String()))
+	slices.Sort(lines)
+	return hashText([]byte(strings.Join(lines, "\n")))
 }
 
 // upstreamVersion is a package's version without what Debian adds around it.
-func upstreamVersion(all []apt.Package, name string) string {
-	for _, p := range all {
-		if p.Name != name {
-			continue
-		}
-		v := p.Version
-		if _, rest, ok := strings.Cut(v, ":"); ok {
-			v = rest
-		}
-		if i := strings.LastIndexByte(v, '-'); i >= 0 {
-			v = v[:i]
-		}
-		return v
+func upstreamVersion(version string) string {
+	if _, rest, ok := strings.Cut(version, ":"); ok {
+		version = rest
 	}
-	return ""
+	if i := strings.LastIndexByte(version, '-'); i >= 0 {
+		version = version[:i]
+	}
+	return version
 }

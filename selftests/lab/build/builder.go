@@ -34,6 +34,9 @@ type Builder struct {
 	Patches fs.FS
 	// Log gets one line for each step.
 	Log io.Writer
+	// Guest runs a command as root of a guest, for what takes root where we are
+	// not: in a directory that it can write to, with its output in a log.
+	Guest func(ctx context.Context, dir string, log io.Writer, argv ...string) error
 }
 
 func (b *Builder) say(format string, args ...any) {

@@ -9,6 +9,8 @@
 //	stages/<what>-<key>/ packages, sources and build directories
 //	images/<name>-<key>/ what a guest boots: linux.uml and lib/modules
 //	images/<name>.json   which of them is current, and what it was made from
+//	suites/<name>-<key>/ the file tree of a Debian suite, in root
+//	suites/<name>.json   as for images; <name>.lock is held to build it
 //	logs/, slots/, lock
 //
 // A directory counts only once the file "complete" is in it, so that a build

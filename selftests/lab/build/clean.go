@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
+	"github.com/dpscope/dpscope/selftests/lab/suites"
 )
 
 // collect removes images and stages that no current image needs. Failing to is
@@ -45,43 +46,86 @@ func (b *Builder) collect() {
 	}
 }
 
+// lockUserlands takes the locks of all suites.
+func (b *Builder) lockUserlands(ctx context.Context) (release func(), err error) {
+	var held []*os.File
+	release = func() {
+		for _, l := range held {
+			_ = l.Close()
+		}
+	}
+	for _, s := range suites.All() {
+		l, err := lock(ctx, b.Cache.userlandLock(s.Name), func() { b.say("waiting for a build of suite %s to end", s.Name) })
+		if err != nil {
+			release()
+			return nil, err
+		}
+		held = append(held, l)
+	}
+	return release, nil
+}
+
 // Clean removes everything from the cache that no guest is using and returns
 // the bytes freed and the names of images in use.
 func (b *Builder) Clean(ctx context.Context) (freed int64, busy []string, err error) {
 	if _, err := os.Stat(b.Cache.Root); err != nil {
 		return 0, nil, nil
 	}
+	// In the order in which a build of a suite takes them.
+	release, err := b.lockUserlands(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer release()
 	l, err := lock(ctx, filepath.Join(b.Cache.Root, "lock"), func() { b.say("waiting for another build to end") })
 	if err != nil {
 		return 0, nil, err
 	}
 	defer l.Close()
 	before := treeSize(b.Cache.Root)
-	images, err := os.ReadDir(filepath.Join(b.Cache.Root, "images"))
-	if err != nil && !os.IsNotExist(err) {
-		return 0, nil, fmt.Errorf("clean cache: %w", err)
-	}
-	for _, d := range images {
-		if !d.IsDir() {
-			continue
-		}
-		removed, err := removeUnused(filepath.Join(b.Cache.Root, "images", d.Name()))
+	for _, sub := range []string{"images", "suites"} {
+		used, err := b.cleanDir(filepath.Join(b.Cache.Root, sub))
 		if err != nil {
 			return 0, nil, err
 		}
-		if !removed {
-			busy = append(busy, d.Name())
-		}
+		busy = append(busy, used...)
 	}
-	// The locks stay: guests and waiting builds have them open.
-	gone := []string{"apt", "stages", "logs"}
-	if len(busy) == 0 {
-		gone = append(gone, "images")
-	}
-	for _, sub := range gone {
+	for _, sub := range []string{"apt", "stages", "logs"} {
 		if err := os.RemoveAll(filepath.Join(b.Cache.Root, sub)); err != nil {
 			return 0, nil, fmt.Errorf("clean cache: %w", err)
 		}
 	}
 	return before - treeSize(b.Cache.Root), busy, nil
+}
+
+// cleanDir removes what is in a directory of images or trees, but for those in
+// use, whose names it gives.
+func (b *Builder) cleanDir(dir string) (busy []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("clean cache: %w", err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		removed, err := removeUnused(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		if !removed {
+			busy = append(busy, e.Name())
+		}
+	}
+	for _, e := range entries {
+		// The locks stay: waiting builds have them open. So do the manifests
+		// and all else about what stays.
+		if e.IsDir() || filepath.Ext(e.Name()) == ".lock" || len(busy) > 0 {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return nil, fmt.Errorf("clean cache: %w", err)
+		}
+	}
+	return busy, nil
 }

@@ -31,7 +31,7 @@ var (
 		{"depmod", "kmod"}, {"xz", "xz-utils"},
 	}
 	userlandTools = []tool{
-		{"dpkg", "dpkg"}, {"debootstrap", "debootstrap"}, {"unshare", "util-linux"},
+		{"dpkg", "dpkg"}, {"debootstrap", "debootstrap"}, {"unshare", "util-linux"}, {"tar", "tar"},
 	}
 )
 
@@ -76,7 +76,7 @@ func findTool(program string) (string, error) {
 func toolEnv() []string {
 	var env []string
 	for _, e := range os.Environ() {
-		name, value, _ := strings.Cut(e, "=")
+		name, _, _ := strings.Cut(e, "=")
 		switch {
 		case strings.HasPrefix(name, "LC_"), strings.HasPrefix(name, "KBUILD_"), strings.HasPrefix(name, "MAKE"):
 		case slices.Contains([]string{
@@ -84,12 +84,17 @@ func toolEnv() []string {
 			"CC", "HOSTCC", "LD", "CFLAGS", "KCFLAGS", "LDFLAGS", "O", "V", "W", "C", "M",
 		}, name):
 		case name == "PATH":
-			env = append(env, "PATH="+strings.Join(append([]string{value}, sbin...), ":"))
+			env = append(env, "PATH="+toolPath())
 		default:
 			env = append(env, e)
 		}
 	}
 	return append(env, "LC_ALL=C")
+}
+
+// toolPath is our PATH with the system's programs.
+func toolPath() string {
+	return strings.Join(append(filepath.SplitList(os.Getenv("PATH")), sbin...), ":")
 }
 
 // compilerVersion is the first line of gcc --version.

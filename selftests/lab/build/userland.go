@@ -134,7 +134,7 @@ func (b *Builder) userland(ctx context.Context, s suites.Suite, asked bool) (Use
 	}
 	start := time.Now()
 	m := &bootstrap{Builder: b, ctx: ctx, s: s}
-	u, err := m.make(asked, old, have)
+	u, err := m.make(old, have)
 	if err != nil && ctx.Err() == nil {
 		if s.Moving && !errors.Is(err, ErrUnavailable) {
 			// Whatever it is, it may be gone tomorrow.

@@ -5,16 +5,20 @@
 # and process namespaces of its own or in a guest: what it mounts and starts
 # ends with those.
 #   userland.sh SUITE PACKAGE,PACKAGE... MIRROR TARGET
-# MIRROR holds the packages as an archive would, TARGET is an empty directory.
+# MIRROR holds the packages as an archive would. TARGET is an empty directory,
+# or, ending in .tar, the file to pack the system into.
 set -eu
-suite=$1 packages=$2 mirror=$3 target=$4
+suite=$1 packages=$2
+mirror=$(readlink -f "$3") target=$(readlink -f "$4")
+umask 022
 
 # debootstrap takes the archive's address apart, and makes file names of it.
-mount -t tmpfs -o mode=755 lab /mnt
+mount -t tmpfs -o mode=755,size=100% lab /mnt
 mkdir /mnt/mirror /mnt/root
 mount --bind "$mirror" /mnt/mirror
-mount --bind "$target" /mnt/root
+[ "${target%.tar}" != "$target" ] || mount --bind "$target" /mnt/root
 cd /mnt/root
+chmod 755 .
 
 # apt has checked the signatures of what is in there.
 debootstrap --foreign --variant=minbase --no-check-gpg --components=main \
@@ -46,3 +50,7 @@ rm -f etc/resolv.conf
 : >etc/resolv.conf
 printf '#!/bin/sh\n# Installing a package starts no service.\nexit 101\n' >usr/sbin/policy-rc.d
 chmod 755 usr/sbin/policy-rc.d
+
+# Whoever unpacks it is not root: set-user-id programs would take rights away
+# from the guest's root, and a directory must let its owner in.
+[ "${target%.tar}" = "$target" ] || tar --mode=u+rwX,ug-s -cf "$target" .

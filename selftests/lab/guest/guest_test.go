@@ -123,6 +123,28 @@ func TestShareable(t *testing.T) {
 	}
 }
 
+func TestPartOfSystem(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{"usr/bin", "var/tmp", "root", "work"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"usr/bin/sh", "root/.bashrc"} {
+		if err := os.WriteFile(filepath.Join(root, file), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for dir, want := range map[string]bool{
+		"/usr": true, "/usr/bin": true, "/var": true, "/usr/src": false, "/var/tmp": false, "/var/tmp/x": false,
+		"/root": false, "/work": false, "/home/u": false, "/usrx": false,
+	} {
+		if got := partOfSystem(root, dir); got != want {
+			t.Errorf("partOfSystem(%s) = %v", dir, got)
+		}
+	}
+}
+
 func TestConsoleTail(t *testing.T) {
 	var c consoleTail
 	_, _ = io.WriteString(&c, strings.Repeat("noise\r\n", 20000)+"one\x1b[0m\n\n[    1.000000]  [<600>] ? f+0x0/0x1\n two \n")

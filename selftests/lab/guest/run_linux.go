@@ -109,6 +109,10 @@ func (m *machine) writeConfig(cpu int) error {
 		Dir: wire.Text(m.opt.Dir), ShareDir: shareable(m.opt.Dir),
 		TTY: m.opt.TTY, Rows: m.opt.Size.Rows, Cols: m.opt.Size.Cols,
 	}
+	if job.ShareDir && m.opt.Root != "" && partOfSystem(m.opt.Root, m.opt.Dir) {
+		job.ShareDir = false
+		m.warnings = append(m.warnings, fmt.Sprintf("the working directory is the guest's own %s: the host's would hide it", m.opt.Dir))
+	}
 	if job.Root == "/" {
 		job.Root = ""
 	}
@@ -144,6 +148,18 @@ func shareable(dir string) bool {
 		}
 	}
 	return true
+}
+
+// partOfSystem tells whether a directory is one that programs of the tree need
+// as it is.
+func partOfSystem(root, dir string) bool {
+	for _, top := range []string{"/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr", "/var"} {
+		if wire.Below(dir, top) {
+			entries, _ := os.ReadDir(filepath.Join(root, dir))
+			return len(entries) > 0
+		}
+	}
+	return false
 }
 
 // initPath gives a path of the helper that a kernel command line can carry and
