@@ -16,6 +16,9 @@ import (
 // DefaultTimeout bounds a case that sets no limit of its own.
 const DefaultTimeout = 60 * time.Second
 
+// defaultGrace is the time to end where none is set.
+const defaultGrace = 5 * time.Second
+
 // Runner runs cases one after the other: what the kernel logs can then be laid
 // at the door of one case, and no case disturbs another's statistics.
 type Runner struct {
@@ -166,6 +169,9 @@ func (r *Runner) runCase(ctx context.Context, c Case) outcome {
 	select {
 	case <-done:
 	case <-cctx.Done():
+	}
+	// What a case found that ended because its time was up says nothing.
+	if cctx.Err() != nil {
 		r.overdue(t, done, limit)
 	}
 	return r.judge(ctx, t)
@@ -185,13 +191,19 @@ func (r *Runner) start(t *T, done chan<- struct{}) error {
 	case err := <-started:
 		return err
 	case <-t.ctx.Done():
+	}
+	// The case may be running all the same, and be what ended the context.
+	select {
+	case err := <-started:
+		return err
+	case <-time.After(orDefault(r.Grace, defaultGrace)):
 		return fmt.Errorf("the network namespace was not there in time: %w", t.ctx.Err())
 	}
 }
 
-// overdue deals with a case that still runs although it should have ended.
+// overdue deals with a case whose time is up, whether it has noticed or not.
 func (r *Runner) overdue(t *T, done <-chan struct{}, limit time.Duration) {
-	grace := orDefault(r.Grace, 5*time.Second)
+	grace := orDefault(r.Grace, defaultGrace)
 	if errors.Is(t.ctx.Err(), context.DeadlineExceeded) {
 		t.Errorf("timeout after %v", limit)
 	} else {

@@ -262,7 +262,8 @@ func TestSandboxHangs(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	var out bytes.Buffer
-	r := Runner{Out: &out, Sandbox: func(func(*nl.NetNS), func()) error { <-release; return errors.New("late") }, Features: testFeatures(), Settle: time.Millisecond}
+	r := Runner{Out: &out, Sandbox: func(func(*nl.NetNS), func()) error { <-release; return errors.New("late") }, Features: testFeatures(),
+		Grace: 10 * time.Millisecond, Settle: time.Millisecond}
 	res, err := r.Run(context.Background(), []Case{{Name: "a", Doc: "d", Timeout: 10 * time.Millisecond, Run: func(*T) {}}})
 	if err != nil || res.Failed != 1 || !strings.Contains(out.String(), "was not there in time") {
 		t.Errorf("%+v, %v\n%s", res, err, out.String())

@@ -3,47 +3,18 @@
 package tools
 
 import (
-	"bufio"
-	"bytes"
-	"os"
-	"os/exec"
+	"context"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"github.com/dpscope/dpscope/selftests/proc"
 )
 
 // patience bounds how long a started command may take to get ready or to end.
 const patience = 30 * time.Second
-
-// background is a command that runs beside the script.
-type background struct {
-	cmd   *exec.Cmd
-	out   bytes.Buffer
-	errs  lockedBuffer
-	ready chan struct{}
-	done  chan error
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) add(line string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.b.WriteString(line + "\n")
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // cmdStart starts a streaming command and returns once it has said on stderr
 // that it is ready:
@@ -53,47 +24,25 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: start NAME COMMAND [ARG...]")
 	}
-	bg := &background{cmd: exec.Command(args[1], args[2:]...), ready: make(chan struct{}), done: make(chan error, 1)}
-	bg.cmd.Dir = ts.MkAbs(".")
-	bg.cmd.Stdout = &bg.out
-	r, w, err := os.Pipe()
+	p, err := proc.Start(proc.Options{Dir: ts.MkAbs(".")}, args[1:]...)
 	ts.Check(err)
-	bg.cmd.Stderr = w
-	ts.Check(bg.cmd.Start())
-	ts.Check(w.Close())
-	go func() {
-		said := false
-		for sc := bufio.NewScanner(r); sc.Scan(); {
-			bg.errs.add(sc.Text())
-			if !said && strings.Contains(sc.Text(), "ready") {
-				said = true
-				close(bg.ready)
-			}
-		}
-		r.Close()
-		bg.done <- bg.cmd.Wait()
-	}()
 	// A script that fails before "end" must not leave the process behind.
-	ts.Defer(func() { _ = bg.cmd.Process.Kill() })
-	select {
-	case <-bg.ready:
-	case err := <-bg.done:
-		ts.Fatalf("%s ended before it was ready: %v: %s", args[0], err, bg.errs.String())
-	case <-time.After(patience):
-		ts.Fatalf("%s is not ready: %s", args[0], bg.errs.String())
-	}
-	running[ts.Name()+"/"+args[0]] = bg
+	ts.Defer(p.Kill)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ts.Check(p.WaitStderr(ctx, "ready"))
+	running[ts.Name()+"/"+args[0]] = p
 }
 
 // running holds what scripts started; scripts run one after the other.
-var running = map[string]*background{}
+var running = map[string]*proc.Proc{}
 
-func find(ts *testscript.TestScript, name string) *background {
-	bg := running[ts.Name()+"/"+name]
-	if bg == nil {
+func find(ts *testscript.TestScript, name string) *proc.Proc {
+	p := running[ts.Name()+"/"+name]
+	if p == nil {
 		ts.Fatalf("%s was not started", name)
 	}
-	return bg
+	return p
 }
 
 // cmdSignal sends a signal to a started command: signal NAME INT|TERM|KILL.
@@ -105,7 +54,7 @@ func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	if sig == 0 {
 		ts.Fatalf("unknown signal %s", args[1])
 	}
-	ts.Check(find(ts, args[0]).cmd.Process.Signal(sig))
+	ts.Check(find(ts, args[0]).Signal(sig))
 }
 
 // cmdEnd waits for a started command and wants this exit status; its outputs
@@ -118,15 +67,14 @@ func cmdEnd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	bg := find(ts, args[0])
-	select {
-	case err = <-bg.done:
-	case <-time.After(patience):
-		ts.Fatalf("%s does not end: %s", args[0], bg.errs.String())
-	}
-	_, _ = ts.Stdout().Write(bg.out.Bytes())
-	_, _ = ts.Stderr().Write([]byte(bg.errs.String()))
-	if got := exitStatus(ts, err); got != want {
+	p := find(ts, args[0])
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	got, err := p.WaitEnd(ctx)
+	ts.Check(err)
+	_, _ = ts.Stdout().Write([]byte(p.Stdout()))
+	_, _ = ts.Stderr().Write([]byte(p.Stderr()))
+	if got != want {
 		ts.Fatalf("%s: exit status %d, want %d", args[0], got, want)
 	}
 }

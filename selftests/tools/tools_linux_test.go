@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/dpscope/dpscope/selftests/proc"
 )
 
 // inLab is set by dplab in every guest. Outside of one the scripts would change
@@ -77,7 +79,9 @@ func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := exec.CommandContext(ctx, args[1], args[2:]...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
-	if got := exitStatus(ts, cmd.Run()); got != want {
+	got, err := proc.Status(cmd.Run())
+	ts.Check(err)
+	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
 }
@@ -91,17 +95,6 @@ func cmdOneLine(ts *testscript.TestScript, neg bool, args []string) {
 	if strings.Count(s, "\n") != 1 || !strings.HasSuffix(s, "\n") {
 		ts.Fatalf("stderr is not one line: %q", s)
 	}
-}
-
-func exitStatus(ts *testscript.TestScript, err error) int {
-	if err == nil {
-		return 0
-	}
-	ee, ok := err.(*exec.ExitError) //nolint:errorlint // Run and Wait return it bare
-	if !ok {
-		ts.Fatalf("run: %v", err)
-	}
-	return ee.ExitCode()
 }
 
 // serial keeps testscript from running scripts side by side: they share the
