@@ -5,6 +5,8 @@ package selftests
 import (
 	"strconv"
 	"strings"
+
+	"github.com/dpscope/dpscope/selftests/ktap"
 )
 
 // KernelLog gives what the kernel has logged since it was last asked.
@@ -72,28 +74,28 @@ func ParseKmsg(record string) (text string, ok bool) {
 type logWatch struct{ log KernelLog }
 
 // watchLog skips what was logged before the first case.
-func (r *Runner) watchLog(k *ktap) *logWatch {
+func (r *Runner) watchLog(k *ktap.Writer) *logWatch {
 	if r.Log == nil {
 		return nil
 	}
 	if _, err := r.Log.Next(); err != nil {
-		k.note("kernel log: " + err.Error())
+		k.Note("kernel log: " + err.Error())
 	}
 	return &logWatch{log: r.Log}
 }
 
-func (l *logWatch) check(o *outcome) {
+func (l *logWatch) check(o *ktap.Outcome) {
 	if l == nil {
 		return
 	}
 	lines, err := l.log.Next()
 	if err != nil {
-		o.lines = append(o.lines, "kernel log: "+err.Error())
+		o.Lines = append(o.Lines, "kernel log: "+err.Error())
 	}
 	for _, a := range Alarming(lines) {
-		o.failf("kernel log: %s", a)
+		o.Failf("kernel log: %s", a)
 	}
-	if o.status != failed {
+	if o.Status != ktap.Failed {
 		return
 	}
 	// The neighbourhood of a failure often explains it.
@@ -103,7 +105,7 @@ func (l *logWatch) check(o *outcome) {
 	}
 	for _, m := range lines {
 		if len(Alarming([]string{m})) == 0 {
-			o.lines = append(o.lines, "kernel said: "+m)
+			o.Lines = append(o.Lines, "kernel said: "+m)
 		}
 	}
 }

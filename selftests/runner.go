@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dpscope/dpscope/nl"
+	"github.com/dpscope/dpscope/selftests/ktap"
 )
 
 // DefaultTimeout bounds a case that sets no limit of its own.
@@ -59,25 +60,6 @@ func (r Result) OK() bool { return r.Failed == 0 && !r.Interrupted }
 // AllSkipped tells that there was nothing to test on this kernel.
 func (r Result) AllSkipped() bool { return r.OK() && r.Passed == 0 && r.Skipped > 0 }
 
-type status int
-
-const (
-	passed status = iota
-	failed
-	skipped
-)
-
-type outcome struct {
-	status status
-	reason string // of a skip
-	lines  []string
-}
-
-func (o *outcome) failf(format string, args ...any) {
-	o.status = failed
-	o.lines = append(o.lines, fmt.Sprintf(format, args...))
-}
-
 // Run runs the cases and writes the report. The error tells that the report
 // could not be written or that the cases are unfit; failed cases are in the
 // result.
@@ -85,10 +67,9 @@ func (r *Runner) Run(ctx context.Context, cases []Case) (Result, error) {
 	if err := Validate(cases); err != nil {
 		return Result{}, err
 	}
-	k := &ktap{w: r.Out}
-	k.plan(len(cases))
+	k := ktap.NewWriter(r.Out, len(cases))
 	for _, n := range r.Notes {
-		k.note(n)
+		k.Note(n)
 	}
 	log := r.watchLog(k)
 	var res Result
@@ -97,7 +78,7 @@ func (r *Runner) Run(ctx context.Context, cases []Case) (Result, error) {
 			res.Interrupted = true
 			break
 		}
-		if k.err != nil {
+		if k.Err() != nil {
 			break // nobody reads the report any more
 		}
 		start := time.Now()
@@ -108,52 +89,46 @@ func (r *Runner) Run(ctx context.Context, cases []Case) (Result, error) {
 			sleep(ctx, orDefault(r.Settle, 300*time.Millisecond))
 		}
 		log.check(&o)
-		if o.status == skipped && r.NoSkip {
-			o.failf("skipped (%s), but nothing may be skipped in this run", o.reason)
+		if o.Status == ktap.Skipped && r.NoSkip {
+			o.Failf("skipped (%s), but nothing may be skipped in this run", o.Reason)
 		}
-		r.report(k, i+1, c, o, time.Since(start))
-		switch o.status {
-		case passed:
-			res.Passed++
-		case skipped:
-			res.Skipped++
-		case failed:
-			res.Failed++
-		}
+		r.report(k, c, o, time.Since(start))
 	}
+	n := k.Counts()
+	res.Passed, res.Failed, res.Skipped = n.Passed, n.Failed, n.Skipped
 	if res.Interrupted {
-		k.bail("interrupted")
+		k.Bail("interrupted")
 	}
-	k.totals(res)
-	if k.err != nil {
-		return res, fmt.Errorf("write report: %w", k.err)
+	k.Totals()
+	if err := k.Err(); err != nil {
+		return res, fmt.Errorf("write report: %w", err)
 	}
 	return res, nil
 }
 
-func (r *Runner) report(k *ktap, n int, c Case, o outcome, took time.Duration) {
+func (r *Runner) report(k *ktap.Writer, c Case, o ktap.Outcome, took time.Duration) {
 	if r.Verbose {
-		k.note(fmt.Sprintf("%s: %s (%d ms)", c.Name, c.Doc, took.Milliseconds()))
+		k.Note(fmt.Sprintf("%s: %s (%d ms)", c.Name, c.Doc, took.Milliseconds()))
 	}
-	if o.status == failed || r.Verbose {
-		for _, l := range o.lines {
-			k.note(c.Name + ": " + l)
+	if o.Status == ktap.Failed || r.Verbose {
+		for _, l := range o.Lines {
+			k.Note(c.Name + ": " + l)
 		}
 	}
-	k.result(n, c.Name, o)
+	k.Result(c.Name, o)
 }
 
 // runCase runs one case and judges it.
-func (r *Runner) runCase(ctx context.Context, c Case) outcome {
+func (r *Runner) runCase(ctx context.Context, c Case) ktap.Outcome {
 	for _, f := range c.Needs {
 		has, err := r.Features.Has(ctx, f)
 		if err != nil {
-			o := outcome{}
-			o.failf("%v", err)
+			o := ktap.Outcome{}
+			o.Failf("%v", err)
 			return o
 		}
 		if !has {
-			return outcome{status: skipped, reason: skipReason(f, r.Features.Since(f))}
+			return ktap.Outcome{Status: ktap.Skipped, Reason: skipReason(f, r.Features.Since(f))}
 		}
 	}
 	limit := orDefault(c.Timeout, orDefault(r.Timeout, DefaultTimeout))
@@ -162,8 +137,8 @@ func (r *Runner) runCase(ctx context.Context, c Case) outcome {
 	t := &T{ctx: cctx, c: c, features: r.Features}
 	done := make(chan struct{})
 	if err := r.start(t, done); err != nil {
-		o := outcome{}
-		o.failf("%v", err)
+		o := ktap.Outcome{}
+		o.Failf("%v", err)
 		return o
 	}
 	select {
@@ -225,21 +200,21 @@ func (r *Runner) overdue(t *T, done <-chan struct{}, limit time.Duration) {
 
 // judge makes an outcome of what the case left behind, and verifies a skip: the
 // case may only have skipped over a feature that is absent.
-func (r *Runner) judge(ctx context.Context, t *T) outcome {
+func (r *Runner) judge(ctx context.Context, t *T) ktap.Outcome {
 	t.mu.Lock()
-	o := outcome{lines: slices.Clone(t.lines)}
+	o := ktap.Outcome{Lines: slices.Clone(t.lines)}
 	hasFailed, over := t.failed, t.skipped
 	t.mu.Unlock()
 	switch {
 	case hasFailed:
-		o.status = failed
+		o.Status = ktap.Failed
 	case over != "":
-		o.status, o.reason = skipped, skipReason(over, r.Features.Since(over))
+		o.Status, o.Reason = ktap.Skipped, skipReason(over, r.Features.Since(over))
 		switch has, err := r.Features.Has(ctx, over); {
 		case err != nil:
-			o.failf("skipped, but: %v", err)
+			o.Failf("skipped, but: %v", err)
 		case has:
-			o.failf("skipped over feature %s, which this kernel has", over)
+			o.Failf("skipped over feature %s, which this kernel has", over)
 		}
 	}
 	return o
