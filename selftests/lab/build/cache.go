@@ -7,6 +7,7 @@
 //
 //	apt/                 private package lists (see package apt)
 //	stages/<what>-<key>/ packages, sources and build directories
+//	trees/<package>_…/   what of a source is run: tests and netlink tools
 //	images/<name>-<key>/ what a guest boots: linux.uml and lib/modules
 //	images/<name>.json   which of them is current, and what it was made from
 //	suites/<name>-<key>/ the file tree of a Debian suite, in root

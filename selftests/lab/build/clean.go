@@ -83,7 +83,7 @@ func (b *Builder) Clean(ctx context.Context) (freed int64, busy []string, err er
 	}
 	defer l.Close()
 	before := treeSize(b.Cache.Root)
-	for _, sub := range []string{"images", "suites"} {
+	for _, sub := range []string{"images", "suites", "trees"} {
 		used, err := b.cleanDir(filepath.Join(b.Cache.Root, sub))
 		if err != nil {
 			return 0, nil, err

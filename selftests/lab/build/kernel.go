@@ -148,33 +148,29 @@ func (w *work) sourceVersion(release string) (string, error) {
 func (w *work) sourceStage(version string) (string, error) {
 	dir := w.Cache.sourceStage(version)
 	src := filepath.Join(dir, sourceDir)
-	return src, stageDir(dir, func() error {
-		if err := os.Mkdir(src, 0o755); err != nil {
-			return fmt.Errorf("unpack source: %w", err)
-		}
-		return w.fetch(w.k.Source, version, dir, func(deb string) error {
-			return debMembers(w.ctx, deb, func(r io.Reader) error { return w.unpackSource(r, src) })
-		})
+	return src, stageDir(dir, func() error { return w.withTree(version, dir, part{src, wantSource}) })
+}
+
+// fetchSource downloads the source package into a directory and unpacks parts
+// of it.
+func (w *work) fetchSource(version, dir string, parts ...part) error {
+	return w.fetch(w.k.Source, version, dir, func(deb string) error {
+		return debMembers(w.ctx, deb, func(r io.Reader) error { return w.unpackSource(r, parts) })
 	})
 }
 
 // unpackSource finds the compressed tree in the package and unpacks it on the
 // fly: it is 1.3 GB, of which a fraction is wanted.
-func (w *work) unpackSource(deb io.Reader, src string) error {
-	name := "usr/src/" + w.k.Source + ".tar.xz"
-	r, err := findMember(deb, name)
+func (w *work) unpackSource(deb io.Reader, parts []part) error {
+	r, err := findMember(deb, "usr/src/"+w.k.Source+".tar.xz")
 	if err != nil {
 		return fmt.Errorf("unpack %s: %w", w.k.Source, err)
 	}
-	return filter(w.ctx, r, func(r io.Reader) error {
-		return untar(r, src, func(name string) string {
-			_, name, _ = strings.Cut(name, "/")
-			if name == "" || !wantSource(name) {
-				return ""
-			}
-			return name
-		})
-	}, "xz", "-dc", "-T0")
+	where, err := placeParts(w.Cache.Root, parts)
+	if err != nil {
+		return err
+	}
+	return filter(w.ctx, r, func(r io.Reader) error { return untar(r, w.Cache.Root, where) }, "xz", "-dc", "-T0")
 }
 
 // prepareStage configures the source as the kernel was, for building modules.

@@ -97,6 +97,21 @@ func Find(name string) (Kernel, error) {
 	return Kernel{}, fmt.Errorf("kernel %q: %w (there are: %s)", name, ErrUnknown, strings.Join(names, ", "))
 }
 
+// FindSource gives the kernel whose source package is that of a series.
+func FindSource(series string) (Kernel, error) {
+	var all []string
+	for _, k := range catalogue {
+		if k.Source == "" {
+			continue
+		}
+		if k.Series == series {
+			return k, nil
+		}
+		all = append(all, k.Series)
+	}
+	return Kernel{}, fmt.Errorf("source of series %q: %w (there are: %s)", series, ErrUnknown, strings.Join(all, ", "))
+}
+
 // InSeries tells whether a release or package version belongs to a series:
 // 6.1.176 and 6.1um4 to 6.1, 6.12.3 not.
 func InSeries(version, series string) bool {

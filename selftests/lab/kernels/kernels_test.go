@@ -37,6 +37,18 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
+func TestFindSource(t *testing.T) {
+	for _, series := range []string{"6.1", "6.12", "7.2"} {
+		k, err := FindSource(series)
+		if err != nil || k.Source != "linux-source-"+series {
+			t.Errorf("%s: %s, %v", series, k.Source, err)
+		}
+	}
+	if _, err := FindSource("6.6"); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "6.1, 6.12, 7.2") {
+		t.Errorf("FindSource(6.6): %v", err)
+	}
+}
+
 func TestInSeries(t *testing.T) {
 	for _, c := range []struct {
 		version, series string
