@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package kmod carries the kernel patches of dpscope, the userspace headers
-// they lead to and the makefile that builds the modules, so that a program can
-// write them to a directory and run make there.
+// and netlink specifications they lead to and the makefile that builds the
+// modules, so that a program can write them to a directory and run make there.
 //
 // The C code is GPL-2.0; the headers under uapi have the kernel's syscall
-// note. Kernels from 6.11 on have all of it and need nothing from here.
+// note, and the specifications under specs are alternatively BSD-3-Clause.
+// Kernels from 6.11 on have all of it and need nothing from here.
 package kmod
 
 import "embed"
 
-// FS holds Makefile, scripts, patches and uapi by their names in this
+// FS holds Makefile, scripts, patches, uapi and specs by their names in this
 // directory. embed.FS knows no modes, so nothing in it is executable; the
 // makefile runs its scripts through sh and a plain copy of FS is enough:
 //
@@ -21,5 +22,5 @@ import "embed"
 // net/openvswitch/openvswitch.ko and, where the kernel's configuration has
 // them, net/openvswitch/vport-*.ko below EXT.
 //
-//go:embed Makefile scripts patches uapi
+//go:embed Makefile scripts patches uapi specs
 var FS embed.FS

@@ -61,6 +61,7 @@ func TestHashPatches(t *testing.T) {
 			"patches/6.1/0001.patch": {Data: []byte("one")},
 			"patches/6.6/0001.patch": {Data: []byte("other")},
 			"uapi/linux/psample.h":   {Data: []byte("enum")},
+			"specs/psample.yaml":     {Data: []byte("name: psample")},
 		}
 	}
 	hash := func(f fs.FS) string {
@@ -73,7 +74,7 @@ func TestHashPatches(t *testing.T) {
 	base := hash(files())
 	for name, changes := range map[string]bool{
 		"Makefile": true, "scripts/ext.sh": true, "patches/6.1/0001.patch": true, "patches/6.1/new.patch": true,
-		"patches/6.6/0001.patch": false, "uapi/linux/psample.h": false,
+		"patches/6.6/0001.patch": false, "uapi/linux/psample.h": false, "specs/psample.yaml": false,
 	} {
 		f := files()
 		f[name] = &fstest.MapFile{Data: []byte("changed")}

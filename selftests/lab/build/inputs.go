@@ -67,8 +67,8 @@ func hashText(text []byte) string {
 }
 
 // hashPatches is the hash of the files of the patch set that an image of one
-// series depends on: all but the patches of other series and the user-space
-// headers.
+// series depends on: all but the patches of other series and what is for user
+// space.
 func hashPatches(files fs.FS, series string) (string, error) {
 	h := sha256.New()
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -76,7 +76,7 @@ func hashPatches(files fs.FS, series string) (string, error) {
 			return err
 		}
 		if d.IsDir() {
-			if name == "uapi" || path.Dir(name) == "patches" && path.Base(name) != series {
+			if name == "uapi" || name == "specs" || path.Dir(name) == "patches" && path.Base(name) != series {
 				return fs.SkipDir
 			}
 			return nil
