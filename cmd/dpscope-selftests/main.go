@@ -11,9 +11,13 @@ import (
 	"github.com/dpscope/dpscope/cmd/internal/cli"
 	"github.com/dpscope/dpscope/selftests"
 	"github.com/dpscope/dpscope/selftests/cases"
+	"github.com/dpscope/dpscope/selftests/lab"
 )
 
-func main() { cli.Main(newCommand()) }
+func main() {
+	lab.Hook()
+	cli.Main(newCommand())
+}
 
 func newCommand() *cobra.Command {
 	root := &cobra.Command{
@@ -26,9 +30,12 @@ but for modules: those the cases need are loaded, and the module cases unload
 and load psample, act_sample and openvswitch, if nobody uses them.
 
 What the kernel lacks is skipped. Two probes that share no code must agree that
-a feature is missing; else the case fails.`,
+a feature is missing; else the case fails.
+
+upstream and specs bring their own kernels: they use what the kernel's source
+has for judging the same code, in guests of the lab (see: dplab --help).`,
 	}
-	root.AddCommand(listCommand(), runCommand())
+	root.AddCommand(listCommand(), runCommand(), upstreamCommand(), specsCommand())
 	return root
 }
 

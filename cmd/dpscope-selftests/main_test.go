@@ -64,6 +64,14 @@ func TestUsage(t *testing.T) {
 		{"run --timeout soon", "invalid argument"},
 		{"", "a command is missing"},
 		{"matrix", "unknown command"},
+		{"upstream --tool perl", `tool "perl": no such tool (there are: python)`},
+		{"upstream --timeout 0s", "must be positive"},
+		{"upstream --jobs 0", "must be positive"},
+		{"upstream --kernel 2.4", `kernel "2.4": no such kernel`},
+		{"upstream --series 6.6", `series "6.6": no tests of that series (there are: 6.12, 7.2)`},
+		{"upstream --suite woody", `suite "woody": no such suite`},
+		{"specs --kernel 2.4", `kernel "2.4": no such kernel`},
+		{"specs extra", "unknown command"},
 	} {
 		status, out, errs := run(t, strings.Fields(tt.args)...)
 		if status != cli.ExitUsage || out != "" || !strings.Contains(errs, tt.want) || strings.Count(errs, "\n") != 1 {

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/dpscope/dpscope/cmd/internal/cli"
+	"github.com/dpscope/dpscope/selftests/lab/build"
+	"github.com/dpscope/dpscope/selftests/lab/guest"
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
+	"github.com/dpscope/dpscope/selftests/lab/suites"
+	"github.com/dpscope/dpscope/selftests/upstream"
+)
+
+// labFlags are those of the commands that run things of the kernel's source in
+// guests.
+type labFlags struct{ upstream.Options }
+
+func (f *labFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.Series, "series", upstream.Series[0], "kernel series whose source it is taken from: "+strings.Join(upstream.Series, " or "))
+	fl.StringVar(&f.Kernel, "kernel", kernels.Default, "kernel to judge (see: dplab list)")
+	fl.StringVar(&f.Suite, "suite", "trixie", "userland of the guests: a Debian suite (see: dplab list)")
+}
+
+func (f *labFlags) options(cmd *cobra.Command) upstream.Options {
+	opt := f.Options
+	opt.Log = cmd.ErrOrStderr()
+	return opt
+}
+
+// labError gives an error of the lab its exit status, and prints what it
+// carries beyond its one line.
+func labError(cmd *cobra.Command, err error) error {
+	if boot, ok := errors.AsType[*guest.Error](err); ok {
+		for _, line := range boot.Console {
+			fmt.Fprintf(cmd.ErrOrStderr(), "console: %s\n", line)
+		}
+	}
+	if log, ok := errors.AsType[*build.LogError](err); ok {
+		for _, line := range log.Lines {
+			fmt.Fprintf(cmd.ErrOrStderr(), "log: %s\n", line)
+		}
+	}
+	switch {
+	case errors.Is(err, kernels.ErrUnknown) || errors.Is(err, suites.ErrUnknown) || errors.Is(err, upstream.ErrUnknownSeries):
+		return cli.Usagef("%w", err)
+	case errors.Is(err, build.ErrTools) || errors.Is(err, build.ErrUnavailable):
+		return &cli.Error{Code: cli.ExitUnsupported, Err: err}
+	}
+	return err
+}
+
+func upstreamCommand() *cobra.Command {
+	var flags labFlags
+	cmd := &cobra.Command{
+		Use:   "upstream [TEST...]",
+		Short: "run the kernel's own Open vSwitch tests on a kernel of the lab",
+		Long: `upstream runs tools/testing/selftests/net/openvswitch of a kernel's source on a
+kernel of the lab, all tests or those that are named, and reports in KTAP with
+the time of each and the whole log of those that fail. The tests are those of
+Debian's source package, with the Python tool that is part of them; each has a
+guest of its own. It needs no root.
+
+A test that skips fails, but for those that are known to have to, which must
+skip: --list names them. A warning or worse in the kernel's log fails a test,
+too.
+
+Exit status: 0 all passed or had to skip; 1 one failed, or the run was
+interrupted; 2 usage; 3 kernel, source or userland are not to be had; 4
+everything was skipped.`,
+		Example: `  dpscope-selftests upstream psample netlink_checks
+  dpscope-selftests upstream --series 7.2 --kernel 7.2
+  dpscope-selftests upstream --list`,
+	}
+	flags.add(cmd)
+	fl := cmd.Flags()
+	tool := fl.String("tool", upstream.Tools[0].Name, "what drives the datapath in the tests: python, their own tool")
+	jobs := fl.IntP("jobs", "J", runtime.NumCPU(), "guests at a time")
+	timeout := fl.Duration("timeout", 5*time.Minute, "limit for each test, a `DURATION` such as 90s")
+	verbose := fl.BoolP("verbose", "v", false, "show the logs of tests that passed, too")
+	list := fl.Bool("list", false, "only list the tests")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *timeout <= 0 {
+			return cli.Usagef("--timeout %v: must be positive", *timeout)
+		}
+		if *jobs <= 0 {
+			return cli.Usagef("--jobs %d: must be positive", *jobs)
+		}
+		t, err := upstream.FindTool(*tool)
+		if err != nil {
+			return cli.Usagef("%w", err)
+		}
+		suite, err := upstream.OpenSuite(cmd.Context(), flags.options(cmd), t, *timeout)
+		if err != nil {
+			return labError(cmd, err)
+		}
+		defer func() { _ = suite.Close() }()
+		tests, err := upstream.Select(suite.Tests, args)
+		if err != nil {
+			return cli.Usagef("%w", err)
+		}
+		if *list {
+			return listUpstream(cmd, suite, tests)
+		}
+		r := upstream.Runner{
+			Boot: suite.Boot, Place: suite.Place, Skips: upstream.KnownSkips, Jobs: *jobs,
+			Out: lineFlusher{cmd}, Verbose: *verbose, Notes: suite.Notes(),
+		}
+		return runUpstream(cmd, r, tests)
+	}
+	return cmd
+}
+
+// listUpstream prints the tests, and why one has to skip.
+func listUpstream(cmd *cobra.Command, suite *upstream.Suite, tests []upstream.Test) error {
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	for _, t := range tests {
+		doc := t.Doc
+		if why, ok := upstream.Known(upstream.KnownSkips, t.Name, suite.Place); ok {
+			doc += " (skips: " + why + ")"
+		}
+		fmt.Fprintf(w, "%s\t%s\n", t.Name, doc)
+	}
+	return w.Flush()
+}
+
+func runUpstream(cmd *cobra.Command, r upstream.Runner, tests []upstream.Test) error {
+	res, err := r.Run(cmd.Context(), tests)
+	switch {
+	case errors.Is(err, unix.EPIPE):
+		// Quiet, but no success: tests were left out.
+		return cli.Exit(cli.ExitFailed)
+	case err != nil:
+		return err
+	case res.Interrupted:
+		return errors.New("interrupted before all tests had run")
+	case res.Failed > 0:
+		return cli.Exit(cli.ExitFailed)
+	case res.Passed == 0 && res.Skipped > 0:
+		return cli.Exit(cli.ExitSkip)
+	}
+	return nil
+}
+
+func specsCommand() *cobra.Command {
+	var flags labFlags
+	cmd := &cobra.Command{
+		Use:   "specs",
+		Short: "check the netlink specifications with the kernel's ynl",
+		Long: `specs holds the netlink specifications of psample and ovs_flow (kmod/specs)
+against a kernel of the lab with ynl, the tool in the kernel's source that
+encodes and decodes netlink by such specifications: the schema, psample's groups
+and their events, flows with the psample action, and samples, which must say
+what psample-listen says of them. It reports in KTAP and needs no root.
+
+Exit status: 0 all passed; 1 something failed; 2 usage; 3 kernel, source or
+userland are not to be had.`,
+		Example: `  dpscope-selftests specs --kernel 6.12`,
+		Args:    cobra.NoArgs,
+	}
+	flags.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		ok, err := upstream.Specs(cmd.Context(), flags.options(cmd), lineFlusher{cmd})
+		switch {
+		case err != nil:
+			return labError(cmd, err)
+		case !ok:
+			return cli.Exit(cli.ExitFailed)
+		}
+		return nil
+	}
+	return cmd
+}
