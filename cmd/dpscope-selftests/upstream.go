@@ -30,6 +30,7 @@ func (f *labFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.Series, "series", upstream.Series[0], "kernel series whose source it is taken from: "+strings.Join(upstream.Series, " or "))
 	fl.StringVar(&f.Kernel, "kernel", kernels.Default, "kernel to judge (see: dplab list)")
 	fl.StringVar(&f.Suite, "suite", "trixie", "userland of the guests: a Debian suite (see: dplab list)")
+	_ = cmd.RegisterFlagCompletionFunc("series", cobra.FixedCompletions(upstream.Series, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (f *labFlags) options(cmd *cobra.Command) upstream.Options {
@@ -100,20 +101,24 @@ everything was skipped.`,
 		if err != nil {
 			return cli.Usagef("%w", err)
 		}
-		suite, err := upstream.OpenSuite(cmd.Context(), flags.options(cmd), t, *timeout)
+		opt := flags.options(cmd)
+		tests, place, err := upstream.Tests(cmd.Context(), opt)
+		if err != nil {
+			return labError(cmd, err)
+		}
+		if tests, err = upstream.Select(tests, args); err != nil {
+			return cli.Usagef("%w", err)
+		}
+		if *list {
+			return listUpstream(cmd, tests, place)
+		}
+		suite, err := upstream.OpenSuite(cmd.Context(), opt, t, *timeout)
 		if err != nil {
 			return labError(cmd, err)
 		}
 		defer func() { _ = suite.Close() }()
-		tests, err := upstream.Select(suite.Tests, args)
-		if err != nil {
-			return cli.Usagef("%w", err)
-		}
-		if *list {
-			return listUpstream(cmd, suite, tests)
-		}
 		r := upstream.Runner{
-			Boot: suite.Boot, Place: suite.Place, Skips: upstream.KnownSkips, Jobs: *jobs,
+			Boot: suite.Boot, Place: place, Skips: upstream.KnownSkips, Jobs: *jobs,
 			Out: lineFlusher{cmd}, Verbose: *verbose, Notes: suite.Notes(),
 		}
 		return runUpstream(cmd, r, tests)
@@ -122,11 +127,11 @@ everything was skipped.`,
 }
 
 // listUpstream prints the tests, and why one has to skip.
-func listUpstream(cmd *cobra.Command, suite *upstream.Suite, tests []upstream.Test) error {
+func listUpstream(cmd *cobra.Command, tests []upstream.Test, place upstream.Place) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	for _, t := range tests {
 		doc := t.Doc
-		if why, ok := upstream.Known(upstream.KnownSkips, t.Name, suite.Place); ok {
+		if why, ok := upstream.Known(upstream.KnownSkips, t.Name, place); ok {
 			doc += " (skips: " + why + ")"
 		}
 		fmt.Fprintf(w, "%s\t%s\n", t.Name, doc)

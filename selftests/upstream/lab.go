@@ -133,15 +133,33 @@ func (b *bench) boot(ctx context.Context, limit time.Duration, out, console io.W
 	})
 }
 
+// Tests lists the tests of a series and tells where they would run. It fetches
+// the source but builds nothing.
+func Tests(ctx context.Context, opt Options) ([]Test, Place, error) {
+	p, err := place(opt)
+	if err != nil {
+		return nil, p, err
+	}
+	tree, err := lab.Tree(ctx, opt.Series, opt.Log)
+	if err != nil {
+		return nil, p, err
+	}
+	script, err := tree.ReadFile(ovsDir + "/openvswitch.sh")
+	if err != nil {
+		return nil, p, err
+	}
+	tests, err := ParseTests(string(script))
+	return tests, p, err
+}
+
 // Suite is the kernel's test suite, ready to run.
 type Suite struct {
 	*bench
-	Tests   []Test
 	tool    Tool
 	timeout time.Duration
 }
 
-// OpenSuite gets the tests of a series and what they run on ready. A test that
+// OpenSuite gets the suite of a series and what it runs on ready. A test that
 // takes longer than timeout fails. Close removes what it made.
 func OpenSuite(ctx context.Context, opt Options, tool Tool, timeout time.Duration) (*Suite, error) {
 	b, err := newBench(ctx, opt, testFiles...)
@@ -157,13 +175,6 @@ func OpenSuite(ctx context.Context, opt Options, tool Tool, timeout time.Duratio
 }
 
 func (s *Suite) fill() error {
-	script, err := os.ReadFile(filepath.Join(s.dir, "tree", ovsDir, "openvswitch.sh"))
-	if err != nil {
-		return fmt.Errorf("read test list: %w", err)
-	}
-	if s.Tests, err = ParseTests(string(script)); err != nil {
-		return err
-	}
 	if err := s.put("guest.sh", []byte(guestScript), 0o755); err != nil {
 		return err
 	}

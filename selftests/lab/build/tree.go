@@ -51,6 +51,20 @@ func wantTree(name string) bool {
 	})
 }
 
+// ReadFile reads a file of the tree, named as in the source.
+func (t Tree) ReadFile(name string) ([]byte, error) {
+	held, err := hold(t.dir)
+	if err != nil {
+		return nil, fmt.Errorf("read from %s %s: %w", t.Package, t.Version, err)
+	}
+	defer held.Close()
+	data, err := os.ReadFile(filepath.Join(t.dir, sourceDir, filepath.FromSlash(name)))
+	if err != nil {
+		return nil, fmt.Errorf("read from %s %s: %s: %w", t.Package, t.Version, name, errors.Unwrap(err))
+	}
+	return data, nil
+}
+
 // Copy writes files and directories of the tree, named as in the source, below
 // a directory. A name the source does not have is an error.
 func (t Tree) Copy(to string, names ...string) error {

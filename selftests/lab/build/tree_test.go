@@ -115,6 +115,12 @@ func TestTreeAtHand(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	if text, err := got.ReadFile("tools/a/b/c"); err != nil || string(text) != "c" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := got.ReadFile("no/such"); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "6.12.107-1~deb13+1: no/such") {
+		t.Errorf("a missing name: %v", err)
+	}
 	if err := got.Copy(t.TempDir(), "no/such"); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "6.12.107-1~deb13+1: no/such") {
 		t.Errorf("a missing name: %v", err)
 	}
