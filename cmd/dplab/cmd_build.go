@@ -16,11 +16,13 @@ import (
 )
 
 func buildCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "build [KERNEL...]",
+	var machine vm
+	cmd := &cobra.Command{
+		Use:   "build [flags] [KERNEL...]",
 		Short: "build kernels, or bring them up to date",
 		Long: `build fetches the Debian packages of the named kernels, of all without a name,
-and builds what is to be built. Nothing is done twice: a kernel is built anew
+and builds what is to be built; those for user-mode Linux, or with --vm qemu
+those for machines. Nothing is done twice: a kernel is built anew
 when a package version, a patch, the compiler or dplab's way of building has
 changed. It needs no root; the programs it takes are named when they are
 missing (exit status 3).
@@ -31,7 +33,7 @@ without its kernel, with a warning; asked for by name, the build ends with
 status 3.`,
 		ValidArgsFunction: completeKernels,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, err := lab.Build(cmd.Context(), args, cmd.ErrOrStderr())
+			_, err := lab.Build(cmd.Context(), kernels.VM(machine), args, cmd.ErrOrStderr())
 			switch {
 			case err == nil:
 				return nil
@@ -45,11 +47,13 @@ status 3.`,
 			return err
 		},
 	}
+	machine.add(cmd)
+	return cmd
 }
 
 // ensureBuilt builds kernel and suite if that is necessary.
 func ensureBuilt(cmd *cobra.Command, opt lab.Options) error {
-	_, err := lab.Ready(cmd.Context(), opt.Kernel, opt.Log)
+	_, err := lab.Ready(cmd.Context(), opt.Kernel, opt.VM, opt.Log)
 	if err == nil {
 		_, err = lab.ReadySuite(cmd.Context(), opt.Suite, opt.Log)
 	}

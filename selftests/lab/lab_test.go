@@ -22,16 +22,16 @@ func TestEnvironment(t *testing.T) {
 		"PATH=/opt/x:rel:/usr/bin::.", "TERM=xterm", "HOME=/home/u", "LANG=C.UTF-8", "LC_ALL=C", "DPSCOPE_X=1",
 		"SSH_AUTH_SOCK=/tmp/agent", "AWS_SECRET=s", "LD_PRELOAD=/x.so", "USER=u", "DPLAB_RUN=/evil", "broken",
 	}
-	got := Environment(host, "/lab/bin", "/w", "6.1", "host", []string{"EXTRA=a=b", "TERM=vt100", "=x", "bare"})
+	got := Environment(host, "/lab/bin", "/w", Names{"6.1", kernels.QEMU, "host"}, []string{"EXTRA=a=b", "TERM=vt100", "=x", "bare"})
 	want := []string{
-		"DPLAB_KERNEL=6.1", "DPLAB_SUITE=host", "DPSCOPE_X=1", "EXTRA=a=b", "HOME=/home/u", "LANG=C.UTF-8", "LC_ALL=C", "LOGNAME=root",
+		"DPLAB_KERNEL=6.1", "DPLAB_SUITE=host", "DPLAB_VM=qemu", "DPSCOPE_X=1", "EXTRA=a=b", "HOME=/home/u", "LANG=C.UTF-8", "LC_ALL=C", "LOGNAME=root",
 		"PATH=/lab/bin:/opt/x:/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin:/bin",
 		"PWD=/w", "TERM=vt100", "USER=root",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	bare := Environment(nil, "/b", "/", "k", "host", nil)
+	bare := Environment(nil, "/b", "/", Names{Kernel: "k", Suite: "host"}, nil)
 	for _, want := range []string{"HOME=/root", "TERM=dumb"} {
 		found := false
 		for _, e := range bare {
