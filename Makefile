@@ -13,8 +13,9 @@ PREFIX ?= /usr/local
 BIN := $(CURDIR)/bin
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-# What the lab needs to build kernel modules, and its guests to run them.
-BUILD_DEPS := gcc libc6-dev make git flex bison bc kmod xz-utils
+# What the lab needs to build kernel modules (libelf1 for the programs that
+# Debian's kernel headers bring along), to run its machines, and its guests.
+BUILD_DEPS := gcc libc6-dev make git flex bison bc kmod xz-utils zstd libelf1 qemu-system-x86
 GUEST_DEPS := iproute2 iputils-ping kmod
 # What installs the userlands of other suites.
 SUITE_DEPS := debootstrap

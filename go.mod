@@ -3,6 +3,7 @@ module github.com/dpscope/dpscope
 go 1.26
 
 require (
+	github.com/cavaliergopher/cpio v1.0.1
 	github.com/florianl/go-tc v0.4.8
 	github.com/google/go-cmp v0.7.0
 	github.com/google/gopacket v1.1.19

@@ -12,15 +12,18 @@ import (
 	"github.com/dpscope/dpscope/cmd/internal/cli"
 	"github.com/dpscope/dpscope/selftests/lab"
 	"github.com/dpscope/dpscope/selftests/lab/build"
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
 	"github.com/dpscope/dpscope/selftests/lab/suites"
 )
 
 func buildCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "build [KERNEL|SUITE...]",
+	var machine vm
+	cmd := &cobra.Command{
+		Use:   "build [flags] [KERNEL|SUITE...]",
 		Short: "build kernels and suites, or bring them up to date",
 		Long: `build fetches the Debian packages of the named kernels, of all without a name,
-and builds what is to be built. Nothing is done twice: a kernel is built anew
+and builds what is to be built; those for user-mode Linux, or with --vm qemu
+those for machines. Nothing is done twice: a kernel is built anew
 when a package version, a patch, the compiler or dplab's way of building has
 changed. It needs no root; the programs it takes are named when they are
 missing (exit status 3).
@@ -35,7 +38,7 @@ installed by debootstrap from the same mirror. What is there is used as it is,
 also when the suite has newer packages, until it is named here.`,
 		ValidArgsFunction: completeBuilds,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := lab.Build(cmd.Context(), args, cmd.ErrOrStderr())
+			err := lab.Build(cmd.Context(), kernels.VM(machine), args, cmd.ErrOrStderr())
 			switch {
 			case err == nil:
 				return nil
@@ -52,6 +55,8 @@ also when the suite has newer packages, until it is named here.`,
 			return err
 		},
 	}
+	machine.add(cmd)
+	return cmd
 }
 
 func completeBuilds(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
@@ -64,7 +69,7 @@ func completeBuilds(cmd *cobra.Command, args []string, word string) ([]string, c
 
 // ensureBuilt builds kernel and suite if that is necessary.
 func ensureBuilt(cmd *cobra.Command, opt lab.Options) error {
-	_, err := lab.Ready(cmd.Context(), opt.Kernel, opt.Log)
+	_, err := lab.Ready(cmd.Context(), opt.Kernel, opt.VM, opt.Log)
 	if err == nil {
 		_, err = lab.ReadySuite(cmd.Context(), opt.Suite, opt.Log)
 	}

@@ -29,9 +29,17 @@ is /root then. The suite is built on first use, which takes a minute or so.
 
 The guest is for trying things, not for locking them in: its root can get at
 all that you can. Standard input, output and error are the command's; the
-directory of dplab comes first in its PATH. Of the environment it gets TERM, HOME, LANG and LC_*, TZ, the Go runtime's variables
-and DPSCOPE_*; --env adds more. DPLAB_KERNEL names the kernel, DPLAB_SUITE the
-suite or "host".
+directory of dplab comes first in its PATH. Of the environment it gets TERM,
+HOME, LANG and LC_*, TZ, the Go runtime's variables and DPSCOPE_*; --env adds
+more. DPLAB_KERNEL, DPLAB_VM and DPLAB_SUITE ("host" without one) name what it
+runs in.
+
+With --vm uml the kernel is a process of the host: quick, one processor, and
+without what Debian's user-mode kernels lack. With --vm qemu it is the kernel
+that Debian installs on real machines, with tracing, several processors and
+nothing else different for the command. Processors are emulated: the kernel is
+slower then, by a factor of ten or more. KVM is used where it was seen to boot
+the very kernel, which is tried once and remembered until the host boots again.
 
 SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command; a second one ends the
 guest.
@@ -42,6 +50,7 @@ cannot be run; 127 if there is none of that name.`,
 		Example: `  dplab run -- uname -r
   dplab run --kernel 6.1 --timeout 30s -- ip link
   dplab run --suite trixie -- ovs-vswitchd --version
+  dplab run --vm qemu --smp 4 -- nproc
   tar c . | dplab run -- tar t`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {

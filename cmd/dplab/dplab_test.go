@@ -25,12 +25,24 @@ func TestUsageErrors(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"nonsense"}, {"run"}, {"run", "--"}, {"run", "--kernel", "2.4", "true"}, {"run", "--mem", "x", "true"},
 		{"run", "--mem", "1M", "true"}, {"run", "--timeout", "-1s", "true"}, {"run", "--env", "=x", "true"},
-		{"run", "--bogus", "true"}, {"shell", "arg"}, {"build", "2.4"}, {"build", "host"}, {"run", "--suite", "potato", "true"}, {"shell", "--suite", "potato"}, {"list", "x"}, {"clean", "x"},
+		{"run", "--bogus", "true"}, {"shell", "arg"}, {"build", "2.4"}, {"build", "host"}, {"list", "x"}, {"clean", "x"},
+		{"run", "--suite", "potato", "true"}, {"shell", "--suite", "potato"},
+		{"run", "--vm", "vmware", "true"}, {"run", "--vm", "", "true"}, {"build", "--vm", "x"}, {"build", "--vm", "qemu", "2.4"},
+		{"run", "--smp", "2", "true"}, {"run", "--vm", "uml", "--smp", "2", "true"}, {"run", "--vm", "qemu", "--smp", "0", "true"},
+		{"run", "--vm", "qemu", "--smp", "-1", "true"}, {"run", "--vm", "qemu", "--smp", "1000", "true"},
+		{"run", "--vm", "qemu", "--mem", "64M", "true"},
 	} {
 		code, out, errs := run(t, args...)
 		if code != cli.ExitUsage || out != "" || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, "dplab: ") {
 			t.Errorf("%v: status %d, stdout %q, stderr %q", args, code, out, errs)
 		}
+	}
+}
+
+// TestSMPOfUML wants to be told why, not only that.
+func TestSMPOfUML(t *testing.T) {
+	if _, _, errs := run(t, "run", "--smp", "2", "true"); !strings.Contains(errs, "without SMP") || !strings.Contains(errs, "--vm qemu") {
+		t.Error(errs)
 	}
 }
 

@@ -28,6 +28,8 @@ import (
 // guestFlags are those of the commands that boot a guest.
 type guestFlags struct {
 	kernel  string
+	vm      vm
+	smp     int
 	suite   string
 	memory  memory
 	timeout time.Duration
@@ -36,11 +38,14 @@ type guestFlags struct {
 }
 
 func (f *guestFlags) add(cmd *cobra.Command) {
-	f.memory = lab.DefaultMemory
 	fl := cmd.Flags()
 	fl.StringVar(&f.kernel, "kernel", kernels.Default, "kernel to boot (see: dplab list)")
 	fl.StringVar(&f.suite, "suite", suites.Host, "userland: that of a Debian suite instead of the host's (see: dplab list)")
-	fl.Var(&f.memory, "mem", "the guest's memory, in bytes or with M or G")
+	f.vm.add(cmd)
+	fl.IntVar(&f.smp, "smp", 0, fmt.Sprintf("number of processors (default: 1 with --vm %s, which has no more, %d with --vm %s)",
+		kernels.UML, lab.DefaultSMP(kernels.QEMU), kernels.QEMU))
+	fl.Var(&f.memory, "mem", fmt.Sprintf("the guest's memory, in bytes or with M or G (default: %dM with --vm %s, %dM with --vm %s)",
+		lab.DefaultMemory(kernels.UML)>>20, kernels.UML, lab.DefaultMemory(kernels.QEMU)>>20, kernels.QEMU))
 	fl.DurationVar(&f.timeout, "timeout", 0, "end the command after this time, with status 124 (0: never)")
 	fl.StringArrayVarP(&f.env, "env", "e", nil, "pass `NAME[=VALUE]` to the command (repeatable)")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "print the kernel's messages to stderr")
@@ -53,7 +58,9 @@ func (f *guestFlags) add(cmd *cobra.Command) {
 func completeKernels(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	for _, k := range kernels.All() {
-		names = append(names, k.Name+"\t"+k.Summary)
+		if k.VM == kernels.UML {
+			names = append(names, k.Name+"\t"+k.Summary)
+		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
@@ -66,10 +73,44 @@ func completeSuites(*cobra.Command, []string, string) ([]string, cobra.ShellComp
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// memory is a size on the command line.
+// vm is what runs the kernel, on the command line.
+type vm kernels.VM
+
+func (v *vm) add(cmd *cobra.Command) {
+	*v = vm(kernels.UML)
+	cmd.Flags().Var(v, "vm", "what runs the kernel: uml, a process of the host, or qemu, a machine")
+	_ = cmd.RegisterFlagCompletionFunc("vm", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return []string{
+			string(kernels.UML) + "\tuser-mode Linux: a process of the host",
+			string(kernels.QEMU) + "\tDebian's kernel for real machines, several processors",
+		}, cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+func (v *vm) String() string { return string(*v) }
+
+// Type names the kind of value in help texts.
+func (v *vm) Type() string { return "VM" }
+
+// Set reads a name.
+func (v *vm) Set(text string) error {
+	parsed, err := kernels.ParseVM(text)
+	if err == nil && text == "" {
+		err = errors.New("want a name")
+	}
+	*v = vm(parsed)
+	return err
+}
+
+// memory is a size on the command line; zero is the default of the VM.
 type memory int64
 
-func (m *memory) String() string { return fmt.Sprintf("%dM", int64(*m)>>20) }
+func (m *memory) String() string {
+	if *m == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%dM", int64(*m)>>20)
+}
 
 // Type names the kind of value in help texts.
 func (m *memory) Type() string { return "SIZE" }
@@ -95,8 +136,18 @@ func (m *memory) Set(text string) error {
 
 // options checks the flags and turns them into options.
 func (f *guestFlags) options(cmd *cobra.Command) (lab.Options, error) {
-	if _, err := kernels.Find(f.kernel); err != nil {
+	vm := kernels.VM(f.vm)
+	if _, err := kernels.Find(f.kernel, vm); err != nil {
 		return lab.Options{}, cli.Usagef("%w", err)
+	}
+	if cmd.Flags().Changed("smp") && f.smp == 0 {
+		f.smp = -1
+	}
+	if err := lab.CheckSMP(vm, f.smp); err != nil {
+		return lab.Options{}, cli.Usagef("flag --smp: %w", err)
+	}
+	if vm == kernels.QEMU && f.memory != 0 && f.memory < guest.MinMachineMemory {
+		return lab.Options{}, cli.Usagef("flag --mem: a machine needs at least %d MB", guest.MinMachineMemory>>20)
 	}
 	if _, _, err := suites.Find(f.suite); err != nil {
 		return lab.Options{}, cli.Usagef("%w", err)
@@ -104,7 +155,9 @@ func (f *guestFlags) options(cmd *cobra.Command) (lab.Options, error) {
 	if f.timeout < 0 {
 		return lab.Options{}, cli.Usagef("flag --timeout: %v is negative", f.timeout)
 	}
-	opt := lab.Options{Kernel: f.kernel, Suite: f.suite, Memory: int64(f.memory), Timeout: f.timeout, Log: cmd.ErrOrStderr()}
+	opt := lab.Options{
+		Kernel: f.kernel, VM: vm, SMP: f.smp, Suite: f.suite, Memory: int64(f.memory), Timeout: f.timeout, Log: cmd.ErrOrStderr(),
+	}
 	for _, e := range f.env {
 		name, _, given := strings.Cut(e, "=")
 		if name == "" {
@@ -127,7 +180,7 @@ func (f *guestFlags) options(cmd *cobra.Command) (lab.Options, error) {
 
 // boot runs the guest and turns its end into an exit status.
 func boot(cmd *cobra.Command, opt lab.Options) error {
-	img, err := lab.Ready(cmd.Context(), opt.Kernel, opt.Log)
+	img, err := lab.Ready(cmd.Context(), opt.Kernel, opt.VM, opt.Log)
 	what := "kernel"
 	if err == nil {
 		what = "suite"

@@ -22,9 +22,10 @@ func newCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "dplab",
 		Short: "run commands inside throw-away kernels",
-		Long: `dplab boots a kernel as an ordinary process (user-mode Linux), on top of the
-host's own files or those of a Debian suite, and runs one command in it as root. It takes about a second,
-needs neither root nor KVM, and leaves nothing behind.
+		Long: `dplab boots a kernel as an ordinary process (user-mode Linux) or on a machine
+of qemu's, on top of the host's own files or those of a Debian suite, and runs
+one command in it as root. It takes a second or a few, needs neither root nor
+KVM, and leaves nothing behind.
 
 Kernels and suites come from Debian packages, fetched on first use from the machine's own
 package sources, or for other suites from the same mirror. They are kept below

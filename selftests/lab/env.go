@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
 	"github.com/dpscope/dpscope/selftests/lab/suites"
+	"github.com/dpscope/dpscope/selftests/lab/wire"
 )
 
 // passed are the variables of the caller that a guest's command gets too: how
@@ -23,18 +25,26 @@ var passed = []string{
 
 var passedPrefixes = []string{"LC_", "DPSCOPE_", "KTAP_"}
 
-// EnvKernel and EnvSuite name the lab's kernel and userland to a command that
-// runs in them.
+// EnvKernel, EnvVM and EnvSuite name the lab's kernel, what runs it and the
+// userland to a command that runs in them.
 const (
 	EnvKernel = "DPLAB_KERNEL"
+	EnvVM     = wire.EnvVM
 	EnvSuite  = "DPLAB_SUITE"
 )
+
+// Names are what a guest is made of, by name.
+type Names struct {
+	Kernel string
+	VM     kernels.VM
+	Suite  string
+}
 
 // Environment is what a guest's command finds: the passed variables, root as
 // user, our programs first in PATH, then the caller's PATH and the system's
 // directories, and last what extra says. In another userland the caller's home,
 // shell and languages mean nothing.
-func Environment(host []string, bin, dir, kernel, suite string, extra []string) []string {
+func Environment(host []string, bin, dir string, names Names, extra []string) []string {
 	env := map[string]string{"TERM": "dumb", "HOME": "/root"}
 	var path []string
 	for _, e := range host {
@@ -51,8 +61,8 @@ func Environment(host []string, bin, dir, kernel, suite string, extra []string) 
 	env["PATH"] = searchPath(bin, path)
 	env["PWD"] = dir
 	env["USER"], env["LOGNAME"] = "root", "root"
-	env[EnvKernel], env[EnvSuite] = kernel, suite
-	if suite != suites.Host {
+	env[EnvKernel], env[EnvVM], env[EnvSuite] = names.Kernel, string(names.VM), names.Suite
+	if names.Suite != suites.Host {
 		maps.DeleteFunc(env, func(name, _ string) bool { return name == "LANGUAGE" || strings.HasPrefix(name, "LC_") })
 		env["HOME"], env["SHELL"], env["LANG"] = "/root", "/bin/bash", "C.UTF-8"
 	}

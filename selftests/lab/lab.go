@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,41 @@ import (
 )
 
 // DefaultMemory is a guest's memory when none is given. It is taken from the
-// host only as the guest uses it.
-const DefaultMemory = 512 << 20
+// host only as the guest uses it. A kernel for real machines is larger, and all
+// its processors have memory of their own.
+func DefaultMemory(vm kernels.VM) int64 {
+	if vm == kernels.QEMU {
+		return 1 << 30
+	}
+	return 512 << 20
+}
+
+// DefaultSMP is the number of a guest's processors when none is given. Two are
+// what a machine is for here; each costs the translation of its instructions.
+func DefaultSMP(vm kernels.VM) int {
+	if vm == kernels.QEMU {
+		return 2
+	}
+	return 1
+}
+
+// MaxSMP is the most processors a guest can have.
+const MaxSMP = 64
+
+// ErrSMP is the cause when a VM has no such number of processors.
+var ErrSMP = errors.New("no such number of processors")
+
+// CheckSMP tells whether a guest can have that many processors; zero stands for
+// the default.
+func CheckSMP(vm kernels.VM, n int) error {
+	switch {
+	case n < 0 || n > MaxSMP:
+		return fmt.Errorf("%w: %d (1 to %d)", ErrSMP, n, MaxSMP)
+	case vm == kernels.UML && n > 1:
+		return fmt.Errorf("%w: %d (user-mode Linux runs one processor, Debian builds it without SMP; --vm %s has several)", ErrSMP, n, kernels.QEMU)
+	}
+	return nil
+}
 
 // DefaultGrace is how long a command may take to end after the first signal.
 const DefaultGrace = 10 * time.Second
@@ -41,6 +75,10 @@ const DefaultGrace = 10 * time.Second
 type Options struct {
 	// Kernel is a name of the catalogue; empty is kernels.Default.
 	Kernel string
+	// VM runs the kernel; empty is user-mode Linux.
+	VM kernels.VM
+	// SMP is the number of processors; zero is DefaultSMP.
+	SMP int
 	// Suite is the name of the Debian suite whose userland the guest has; empty
 	// is suites.Host, the host's own files.
 	Suite string
@@ -82,7 +120,7 @@ func Hook() { guest.Hook() }
 // The result's Code is the status to exit with. An error means that the command
 // has no status of its own; *guest.Error carries the kernel's last lines.
 func Run(ctx context.Context, opt Options) (guest.Result, error) {
-	img, err := Ready(ctx, opt.Kernel, opt.Log)
+	img, err := Ready(ctx, opt.Kernel, opt.VM, opt.Log)
 	if err == nil {
 		_, err = ReadySuite(ctx, opt.Suite, opt.Log)
 	}
@@ -95,8 +133,12 @@ func Run(ctx context.Context, opt Options) (guest.Result, error) {
 // RunImage is Run of an image at hand. The suite, if any, is built if needed.
 func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, error) {
 	failed := guest.Result{Code: guest.CodeLab, CPU: -1}
-	kernel, err := kernels.Find(img.Name)
+	vm := cmp.Or(img.VM, kernels.UML)
+	kernel, err := kernels.Find(img.Name, vm)
 	if err != nil {
+		return failed, err
+	}
+	if err := CheckSMP(vm, opt.SMP); err != nil {
 		return failed, err
 	}
 	helper, err := findHelper()
@@ -131,15 +173,20 @@ func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, 
 		Linux: img.Linux, Release: img.Release, Modules: img.Modules, Helper: helper,
 		Libraries: img.Libraries, Args: kernel.Options,
 		Root: tree.Root, Argv: opt.Argv, Dir: dir,
-		Env:    Environment(os.Environ(), filepath.Dir(helper), dir, img.Name, cmp.Or(tree.Name, suites.Host), opt.Env),
+		Env:    Environment(os.Environ(), filepath.Dir(helper), dir, Names{img.Name, vm, cmp.Or(tree.Name, suites.Host)}, opt.Env),
 		Expose: expose(helper, opt.Argv, dir, tree.Root),
 		Memory: opt.Memory, Timeout: opt.Timeout, Grace: opt.Grace,
 		TTY: opt.TTY, Size: opt.Size, Resize: opt.Resize, Signals: opt.Signals,
 		Stdin: opt.Stdin, Stdout: opt.Stdout, Stderr: opt.Stderr, Console: opt.Console,
 		SlotDir: cache.SlotDir(), Hold: hold, HoldRoot: holdRoot,
 	}
+	if vm == kernels.QEMU {
+		if o.Machine, err = machine(cache, img, cmp.Or(opt.SMP, DefaultSMP(vm))); err != nil {
+			return failed, err
+		}
+	}
 	if o.Memory == 0 {
-		o.Memory = DefaultMemory
+		o.Memory = DefaultMemory(vm)
 	}
 	if o.Grace == 0 {
 		o.Grace = DefaultGrace
@@ -199,12 +246,10 @@ func builder(log io.Writer) (*build.Builder, error) {
 }
 
 // Ready gives a kernel's image, built if there is none or its inputs have
-// changed.
-func Ready(ctx context.Context, kernel string, log io.Writer) (build.Image, error) {
-	if kernel == "" {
-		kernel = kernels.Default
-	}
-	k, err := kernels.Find(kernel)
+// changed. For a machine it also finds out, once for each kernel and boot of the
+// host, whether the host's processors can run it.
+func Ready(ctx context.Context, kernel string, vm kernels.VM, log io.Writer) (build.Image, error) {
+	k, err := kernels.Find(cmp.Or(kernel, kernels.Default), cmp.Or(vm, kernels.UML))
 	if err != nil {
 		return build.Image{}, err
 	}
@@ -212,7 +257,12 @@ func Ready(ctx context.Context, kernel string, log io.Writer) (build.Image, erro
 	if err != nil {
 		return build.Image{}, err
 	}
-	return b.Ready(ctx, k)
+	img, err := b.Ready(ctx, k)
+	if err == nil && k.VM == kernels.QEMU {
+		probeKVM(ctx, b.Cache, img, log)
+		err = context.Cause(ctx)
+	}
+	return img, err
 }
 
 // ReadySuite gives a suite's userland, built if there is none or its inputs have
@@ -232,16 +282,16 @@ func ReadySuite(ctx context.Context, suite string, log io.Writer) (build.Userlan
 // ErrUnknown is the cause when a name is neither a kernel's nor a suite's.
 var ErrUnknown = errors.New("no such kernel or suite")
 
-// Build brings kernels and suites' userlands up to date with what the package
-// sources offer; none named means all kernels. One that fails does not keep the
-// others from being built. Of kernels nobody named, one from a moving suite may
-// fail with a warning only.
-func Build(ctx context.Context, names []string, log io.Writer) error {
+// Build brings the kernels of a VM and suites' userlands up to date with what
+// the package sources offer; none named means all kernels. One that fails does
+// not keep the others from being built. Of kernels nobody named, one from a
+// moving suite may fail with a warning only.
+func Build(ctx context.Context, vm kernels.VM, names []string, log io.Writer) error {
 	b, err := builder(log)
 	if err != nil {
 		return err
 	}
-	all, userlands, err := pick(names)
+	all, userlands, err := pick(cmp.Or(vm, kernels.UML), names)
 	if err != nil {
 		return err
 	}
@@ -271,18 +321,19 @@ func Build(ctx context.Context, names []string, log io.Writer) error {
 }
 
 // pick looks names up, kernels first.
-func pick(names []string) (all []kernels.Kernel, userlands []suites.Suite, err error) {
+func pick(vm kernels.VM, names []string) (all []kernels.Kernel, userlands []suites.Suite, err error) {
+	offered := slices.DeleteFunc(kernels.All(), func(k kernels.Kernel) bool { return k.VM != vm })
 	if len(names) == 0 {
-		return kernels.All(), nil, nil
+		return offered, nil, nil
 	}
 	for _, name := range names {
-		if k, err := kernels.Find(name); err == nil {
+		if k, err := kernels.Find(name, vm); err == nil {
 			all = append(all, k)
 		} else if s, ok, err := suites.Find(name); err == nil && ok {
 			userlands = append(userlands, s)
 		} else {
 			var known []string
-			for _, k := range kernels.All() {
+			for _, k := range offered {
 				known = append(known, k.Name)
 			}
 			for _, s := range suites.All() {

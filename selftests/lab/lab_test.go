@@ -24,16 +24,16 @@ func TestEnvironment(t *testing.T) {
 		"PATH=/opt/x:rel:/usr/bin::.", "TERM=xterm", "HOME=/home/u", "LANG=C.UTF-8", "LC_ALL=C", "DPSCOPE_X=1",
 		"SSH_AUTH_SOCK=/tmp/agent", "AWS_SECRET=s", "LD_PRELOAD=/x.so", "USER=u", "DPLAB_RUN=/evil", "broken",
 	}
-	got := Environment(host, "/lab/bin", "/w", "6.1", "host", []string{"EXTRA=a=b", "TERM=vt100", "=x", "bare"})
+	got := Environment(host, "/lab/bin", "/w", Names{"6.1", kernels.QEMU, "host"}, []string{"EXTRA=a=b", "TERM=vt100", "=x", "bare"})
 	want := []string{
-		"DPLAB_KERNEL=6.1", "DPLAB_SUITE=host", "DPSCOPE_X=1", "EXTRA=a=b", "HOME=/home/u", "LANG=C.UTF-8", "LC_ALL=C", "LOGNAME=root",
+		"DPLAB_KERNEL=6.1", "DPLAB_SUITE=host", "DPLAB_VM=qemu", "DPSCOPE_X=1", "EXTRA=a=b", "HOME=/home/u", "LANG=C.UTF-8", "LC_ALL=C", "LOGNAME=root",
 		"PATH=/lab/bin:/opt/x:/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin:/bin",
 		"PWD=/w", "TERM=vt100", "USER=root",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	bare := Environment(nil, "/b", "/", "k", "host", nil)
+	bare := Environment(nil, "/b", "/", Names{Kernel: "k", Suite: "host"}, nil)
 	for _, want := range []string{"HOME=/root", "TERM=dumb"} {
 		found := false
 		for _, e := range bare {
@@ -47,9 +47,9 @@ func TestEnvironment(t *testing.T) {
 
 func TestEnvironmentOfSuite(t *testing.T) {
 	host := []string{"PATH=/opt/x", "HOME=/home/u", "SHELL=/bin/zsh", "LANG=de_DE.UTF-8", "LC_ALL=C", "LANGUAGE=de", "TZ=UTC"}
-	got := Environment(host, "/lab/bin", "/w", "6.1", "trixie", []string{"LC_ALL=POSIX"})
+	got := Environment(host, "/lab/bin", "/w", Names{"6.1", kernels.UML, "trixie"}, []string{"LC_ALL=POSIX"})
 	want := []string{
-		"DPLAB_KERNEL=6.1", "DPLAB_SUITE=trixie", "HOME=/root", "LANG=C.UTF-8", "LC_ALL=POSIX", "LOGNAME=root",
+		"DPLAB_KERNEL=6.1", "DPLAB_SUITE=trixie", "DPLAB_VM=uml", "HOME=/root", "LANG=C.UTF-8", "LC_ALL=POSIX", "LOGNAME=root",
 		"PATH=/lab/bin:/opt/x:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"PWD=/w", "SHELL=/bin/bash", "TERM=dumb", "TZ=UTC", "USER=root",
 	}
@@ -74,12 +74,14 @@ func TestListSuites(t *testing.T) {
 func TestPick(t *testing.T) {
 	every := ""
 	for _, k := range kernels.All() {
-		every += k.Name + " "
+		if k.VM == kernels.QEMU {
+			every += k.Name + " "
+		}
 	}
 	for text, want := range map[string]string{
 		"": every + "+", "trixie 6.12 sid": "6.12 + trixie sid", "6.1": "6.1 +",
 	} {
-		all, userlands, err := pick(strings.Fields(text))
+		all, userlands, err := pick(kernels.QEMU, strings.Fields(text))
 		var names []string
 		for _, k := range all {
 			names = append(names, k.Name)
@@ -94,7 +96,7 @@ func TestPick(t *testing.T) {
 	}
 	// The host's files are not built.
 	for _, name := range []string{"potato", "host", ""} {
-		if _, _, err := pick([]string{"6.1", name}); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), ", bookworm, trixie") {
+		if _, _, err := pick(kernels.UML, []string{"6.1", name}); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), ", bookworm, trixie") {
 			t.Errorf("pick(%q): %v", name, err)
 		}
 	}

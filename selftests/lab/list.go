@@ -100,7 +100,7 @@ func List() ([]Entry, error) {
 		if k.Suite != "" {
 			e.Source += " of " + k.Suite
 		}
-		img, err := b.Cache.Load(k.Name)
+		img, err := b.Cache.Load(k.ID())
 		switch {
 		case err == nil:
 			e.Version, e.Size, e.Source = img.Release, img.Size, img.Origin
@@ -109,11 +109,14 @@ func List() ([]Entry, error) {
 			e.SourceDir, e.BuildDir = b.Cache.ModuleDirs(img)
 		case errors.Is(err, fs.ErrNotExist):
 			e.Reason = "not built yet"
-			if why := b.Cache.Failure(k.Name); why != "" {
+			if why := b.Cache.Failure(k.ID()); why != "" {
 				e.Reason = "not built: " + why
 			}
 		default:
 			e.Reason = err.Error()
+		}
+		if _, err := build.QEMU(); err != nil && k.VM == kernels.QEMU && e.Reason == "" {
+			e.Built, e.Reason = false, err.Error()
 		}
 		entries = append(entries, e)
 	}

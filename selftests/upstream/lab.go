@@ -5,6 +5,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -29,6 +30,8 @@ type Options struct {
 	Series string
 	// Kernel and Suite are what the guests run, by the lab's names.
 	Kernel, Suite string
+	// VM runs the kernel; empty is user-mode Linux.
+	VM kernels.VM
 	// Log gets a line for each step when something has to be fetched or built.
 	Log io.Writer
 }
@@ -71,7 +74,7 @@ func newBench(ctx context.Context, opt Options, files ...string) (b *bench, err 
 	if b.tree, err = lab.Tree(ctx, opt.Series, opt.Log); err != nil {
 		return nil, err
 	}
-	if b.image, err = lab.Ready(ctx, opt.Kernel, opt.Log); err != nil {
+	if b.image, err = lab.Ready(ctx, opt.Kernel, opt.VM, opt.Log); err != nil {
 		return nil, err
 	}
 	if _, err = lab.ReadySuite(ctx, opt.Suite, opt.Log); err != nil {
@@ -94,7 +97,7 @@ func place(opt Options) (Place, error) {
 	if !slices.Contains(Series, opt.Series) {
 		return p, fmt.Errorf("series %q: %w (there are: %s)", opt.Series, ErrUnknownSeries, strings.Join(Series, ", "))
 	}
-	if p.Kernel, err = kernels.Find(opt.Kernel); err != nil {
+	if p.Kernel, err = kernels.Find(opt.Kernel, cmp.Or(opt.VM, kernels.UML)); err != nil {
 		return p, err
 	}
 	p.Suite, _, err = suites.Find(opt.Suite)

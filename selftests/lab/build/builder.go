@@ -59,7 +59,7 @@ func (b *Builder) step(what string, work func() error) error {
 // Ready gives an image to boot: the one there is, if its inputs have not
 // changed as far as can be told at once, or else a new one.
 func (b *Builder) Ready(ctx context.Context, k kernels.Kernel) (Image, error) {
-	img, err := b.Cache.Load(k.Name)
+	img, err := b.Cache.Load(k.ID())
 	if err == nil && b.Stale(k, img) == "" {
 		return img, nil
 	}
@@ -72,29 +72,25 @@ func (b *Builder) Build(ctx context.Context, k kernels.Kernel) (Image, error) {
 }
 
 func (b *Builder) build(ctx context.Context, k kernels.Kernel, asked bool) (Image, error) {
-	tools := fetchTools
-	if k.Source != "" {
-		tools = append(append([]tool(nil), tools...), moduleTools...)
-	}
-	if err := checkTools(tools); err != nil {
-		return Image{}, fmt.Errorf("build kernel %s: %w", k.Name, err)
+	if err := checkTools(toolsFor(k)); err != nil {
+		return Image{}, fmt.Errorf("build kernel %s: %w", k, err)
 	}
 	l, err := lock(ctx, filepath.Join(b.Cache.Root, "lock"), func() { b.say("waiting for another build to end") })
 	if err != nil {
-		return Image{}, fmt.Errorf("build kernel %s: %w", k.Name, err)
+		return Image{}, fmt.Errorf("build kernel %s: %w", k, err)
 	}
 	defer l.Close()
 
-	old, err := b.Cache.Load(k.Name)
+	old, err := b.Cache.Load(k.ID())
 	have := err == nil
 	switch {
 	case have && !asked && b.Stale(k, old) == "":
 		// The other build made it.
 		return old, nil
 	case have && b.Stale(k, old) != "":
-		b.say("kernel %s is built anew: %s", k.Name, b.Stale(k, old))
+		b.say("kernel %s is built anew: %s", k, b.Stale(k, old))
 	case !have && !asked:
-		b.say("kernel %s is not built yet; this takes a while once", k.Name)
+		b.say("kernel %s is not built yet; this takes a while once", k)
 	}
 	start := time.Now()
 	w := &work{Builder: b, ctx: ctx, k: k}
@@ -104,17 +100,17 @@ func (b *Builder) build(ctx context.Context, k kernels.Kernel, asked bool) (Imag
 			// Whatever it is, it may be gone tomorrow.
 			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
-		b.Cache.note(k.Name, err)
+		b.Cache.note(k.ID(), err)
 	}
 	if err != nil {
-		return Image{}, fmt.Errorf("build kernel %s: %w", k.Name, err)
+		return Image{}, fmt.Errorf("build kernel %s: %w", k, err)
 	}
-	b.Cache.note(k.Name, nil)
+	b.Cache.note(k.ID(), nil)
 	if have && old.Dir == img.Dir {
-		b.say("kernel %s is up to date (%s)", k.Name, img.Origin)
+		b.say("kernel %s is up to date (%s)", k, img.Origin)
 		return img, nil
 	}
-	b.say("kernel %s is ready after %.0f s (%s)", k.Name, time.Since(start).Seconds(), img.Origin)
+	b.say("kernel %s is ready after %.0f s (%s)", k, time.Since(start).Seconds(), img.Origin)
 	b.collect()
 	return img, nil
 }
@@ -132,19 +128,17 @@ func (w *work) make(asked bool) (Image, error) {
 	if err := w.openPackages(asked); err != nil {
 		return Image{}, err
 	}
-	var err error
-	in := Inputs{Recipe: recipe, Kernel: w.k.Name}
-	if in.UML, err = w.umlVersion(); err != nil {
-		return Image{}, err
+	if w.k.VM == kernels.QEMU {
+		return w.makeMachine()
 	}
-	if in.Libraries, err = w.libraries(in.UML); err != nil {
+	return w.makeUML()
+}
+
+// makeUML runs the stages of a user-mode kernel.
+func (w *work) makeUML() (Image, error) {
+	in, err := w.umlInputs()
+	if err != nil {
 		return Image{}, err
-	}
-	if in.Libraries != "" {
-		if err := libraryPath(w.Cache.Root); err != nil {
-			return Image{}, err
-		}
-		in.Root = w.Cache.Root
 	}
 	uml, err := w.umlStage(in)
 	if err != nil {
@@ -156,19 +150,11 @@ func (w *work) make(asked bool) (Image, error) {
 			return Image{}, err
 		}
 		in.Zones = zonesOf(w.k)
-		if in.Patches, err = w.patchesOf(w.k); err != nil {
+		if compiler, err = w.moduleInputs(&in); err != nil {
 			return Image{}, err
 		}
-		gcc, err := findTool("gcc")
-		if err != nil {
-			return Image{}, err
-		}
-		if in.Compiler, err = compilerVersion(gcc); err != nil {
-			return Image{}, err
-		}
-		compiler = identify(gcc)
 	}
-	dir := filepath.Join(w.Cache.Root, "images", w.k.Name+"-"+in.key())
+	dir := filepath.Join(w.Cache.Root, "images", w.k.ID()+"-"+in.key())
 	if !complete(dir) {
 		if err := w.imageStage(dir, in, uml); err != nil {
 			return Image{}, err
@@ -178,23 +164,63 @@ func (w *work) make(asked bool) (Image, error) {
 		Name: w.k.Name, Dir: dir, Release: uml.release,
 		Linux:   filepath.Join(dir, "linux.uml"),
 		Modules: filepath.Join(dir, "lib", "modules", uml.release),
-		Origin:  w.origin(in), Size: treeSize(dir), Built: time.Now().UTC().Truncate(time.Second),
+		Origin:  w.origin(in.UML, in.Libraries, in), Size: treeSize(dir), Built: time.Now().UTC().Truncate(time.Second),
 		Inputs: in, Compiler: compiler,
 	}
 	if in.Libraries != "" {
 		img.Libraries = filepath.Join(dir, libDir)
 	}
-	img.LinuxID = identify(img.Linux)
-	if old, err := w.Cache.Load(w.k.Name); err == nil && old.Dir == dir {
-		img.Built = old.Built
-	}
-	return img, w.Cache.save(img)
+	return img, w.keep(&img)
 }
 
-func (w *work) origin(in Inputs) string {
-	text := w.k.Package + " " + in.UML
+// umlInputs are those of the kernel's package and what belongs to it.
+func (w *work) umlInputs() (Inputs, error) {
+	in := Inputs{Recipe: recipe, Kernel: w.k.ID()}
+	var err error
+	if in.UML, err = w.umlVersion(); err != nil {
+		return in, err
+	}
+	if in.Libraries, err = w.libraries(in.UML); err != nil {
+		return in, err
+	}
+	if in.Libraries != "" {
+		if err := libraryPath(w.Cache.Root); err != nil {
+			return in, err
+		}
+		in.Root = w.Cache.Root
+	}
+	return in, nil
+}
+
+// moduleInputs adds what modules are built with, the source aside.
+func (w *work) moduleInputs(in *Inputs) (compiler fileID, err error) {
+	if in.Patches, err = w.patchesOf(w.k); err != nil {
+		return fileID{}, err
+	}
+	gcc, err := findTool("gcc")
+	if err != nil {
+		return fileID{}, err
+	}
+	if in.Compiler, err = compilerVersion(gcc); err != nil {
+		return fileID{}, err
+	}
+	return identify(gcc), nil
+}
+
+// keep makes an image the current one of its kernel.
+func (w *work) keep(img *Image) error {
+	img.LinuxID = identify(img.Linux)
+	if old, err := w.Cache.Load(w.k.ID()); err == nil && old.Dir == img.Dir {
+		img.Built = old.Built
+	}
+	return w.Cache.save(w.k.ID(), *img)
+}
+
+// origin tells in words what an image is made from.
+func (w *work) origin(version, libraries string, in Inputs) string {
+	text := w.k.Package + " " + version
 	// The other libraries hold little but notes and compatibility.
-	libs := strings.Split(in.Libraries, ", ")
+	libs := strings.Split(libraries, ", ")
 	if i := slices.IndexFunc(libs, func(p string) bool { return strings.HasPrefix(p, "libc6 ") }); i >= 0 {
 		text += " with " + libs[i]
 	}
@@ -202,7 +228,11 @@ func (w *work) origin(in Inputs) string {
 		text += ", " + w.k.Source + " " + in.Source
 	}
 	if w.k.Patches != "" {
-		text += fmt.Sprintf(", %d patches", countPatches(w.Patches, w.k.Patches))
+		n := countPatches(w.Patches, w.k.Patches)
+		if w.k.Without != "" {
+			n--
+		}
+		text += fmt.Sprintf(", %d patches", n)
 	}
 	return text
 }

@@ -8,8 +8,8 @@
 //	apt/                 private package lists (see package apt)
 //	stages/<what>-<key>/ packages, sources and build directories
 //	trees/<package>_…/   what of a source is run: tests and netlink tools
-//	images/<name>-<key>/ what a guest boots: linux.uml and lib/modules
-//	images/<name>.json   which of them is current, and what it was made from
+//	images/<id>-<key>/   what a guest boots: a kernel, lib/modules, an initrd
+//	images/<id>.json     which of them is current, and what it was made from
 //	suites/<name>-<key>/ the file tree of a Debian suite, in root
 //	suites/<name>.json   as for images; <name>.lock is held to build it
 //	logs/, slots/, lock
@@ -55,8 +55,8 @@ func (c *Cache) stage(what, key string) string {
 	return filepath.Join(c.Root, "stages", what+"-"+key)
 }
 
-func (c *Cache) manifest(name string) string {
-	return filepath.Join(c.Root, "images", name+".json")
+func (c *Cache) manifest(id string) string {
+	return filepath.Join(c.Root, "images", id+".json")
 }
 
 func (c *Cache) sourceStage(version string) string {
@@ -73,11 +73,22 @@ func (c *Cache) ModuleDirs(img Image) (src, kdir string) {
 	if img.Inputs.Source == "" {
 		return "", ""
 	}
-	stage, kdir := c.sourceStage(img.Inputs.Source), c.stage("prepared", img.Inputs.prepared().key())
-	if !complete(stage) || !complete(kdir) {
+	stage := c.sourceStage(img.Inputs.Source)
+	if !complete(stage) {
 		return "", ""
 	}
-	return filepath.Join(stage, sourceDir), kdir
+	src = filepath.Join(stage, sourceDir)
+	if img.Inputs.Headers != "" {
+		headers := c.stage("headers", img.Inputs.headersKey())
+		if kdir, err := buildDir(headers); err == nil && complete(headers) {
+			return src, kdir
+		}
+		return "", ""
+	}
+	if kdir = c.stage("prepared", img.Inputs.prepared().key()); complete(kdir) {
+		return src, kdir
+	}
+	return "", ""
 }
 
 const completeName = "complete"
@@ -90,6 +101,8 @@ func complete(dir string) bool {
 // Image is a kernel ready to boot.
 type Image struct {
 	Name string `json:"name"`
+	// VM is what runs it; empty is user-mode Linux.
+	VM kernels.VM `json:"vm,omitempty"`
 	// Dir holds the image and its lock.
 	Dir string `json:"dir"`
 	// Linux, Modules and Release are what guest.Options wants.
@@ -99,6 +112,8 @@ type Image struct {
 	// Libraries is the directory with the C library that Linux needs instead of
 	// the system's; empty when it does not.
 	Libraries string `json:"libraries,omitempty"`
+	// Initrd is the archive with the modules a machine needs to start.
+	Initrd string `json:"initrd,omitempty"`
 	// Origin tells in words what the image was made from.
 	Origin string    `json:"origin"`
 	Size   int64     `json:"size_bytes"`
@@ -130,39 +145,39 @@ func (f fileID) same(g fileID) bool {
 	return f.Path == g.Path && f.Size == g.Size && f.MTime.Equal(g.MTime)
 }
 
-// Load reads what is built of a kernel. The error is fs.ErrNotExist when
+// Load reads what is built of a kernel, by its ID. The error is fs.ErrNotExist when
 // nothing is.
-func (c *Cache) Load(name string) (Image, error) {
+func (c *Cache) Load(id string) (Image, error) {
 	var img Image
-	if err := loadManifest(c.manifest(name), &img); err != nil {
-		return img, fmt.Errorf("kernel %s: %w", name, err)
+	if err := loadManifest(c.manifest(id), &img); err != nil {
+		return img, fmt.Errorf("kernel %s: %w", id, err)
 	}
 	if !complete(img.Dir) || !identify(img.Linux).same(img.LinuxID) {
-		return img, fmt.Errorf("kernel %s: the image is damaged: %w", name, fs.ErrNotExist)
+		return img, fmt.Errorf("kernel %s: the image is damaged: %w", id, fs.ErrNotExist)
 	}
 	if _, err := os.Stat(filepath.Join(img.Modules, "modules.dep")); err != nil {
-		return img, fmt.Errorf("kernel %s: the module tree is damaged: %w", name, err)
+		return img, fmt.Errorf("kernel %s: the module tree is damaged: %w", id, err)
 	}
 	return img, nil
 }
 
-func (c *Cache) save(img Image) error {
-	if err := saveManifest(c.manifest(img.Name), img); err != nil {
-		return fmt.Errorf("kernel %s: %w", img.Name, err)
+func (c *Cache) save(id string, img Image) error {
+	if err := saveManifest(c.manifest(id), img); err != nil {
+		return fmt.Errorf("kernel %s: %w", id, err)
 	}
 	return nil
 }
 
-func (c *Cache) failure(name string) string {
-	return filepath.Join(c.Root, "images", name+".failed")
+func (c *Cache) failure(id string) string {
+	return filepath.Join(c.Root, "images", id+".failed")
 }
 
 // note keeps why a kernel could not be built, for whoever lists the kernels
 // later; no error takes the note away.
-func (c *Cache) note(name string, err error) { writeNote(c.failure(name), err) }
+func (c *Cache) note(id string, err error) { writeNote(c.failure(id), err) }
 
 // Failure tells why a kernel could not be built the last time, or "".
-func (c *Cache) Failure(name string) string { return readNote(c.failure(name)) }
+func (c *Cache) Failure(id string) string { return readNote(c.failure(id)) }
 
 // Stale tells why an image no longer is what its inputs lead to, or "". It
 // looks at what costs nothing: recipe, patches and compiler, not at the
@@ -171,8 +186,14 @@ func (b *Builder) Stale(k kernels.Kernel, img Image) string {
 	if img.Inputs.Recipe != recipe {
 		return "it was made by another version of the lab"
 	}
+	if img.Inputs.Machine != machineRecipeOf(k) {
+		return "it was made by another version of the lab"
+	}
 	if k.Source == "" {
 		return ""
+	}
+	if img.Inputs.Without != k.Without {
+		return "another patch is left out now"
 	}
 	if img.Inputs.Zones != zonesOf(k) {
 		return "conntrack zones are added in another way now"

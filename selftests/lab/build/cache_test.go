@@ -36,7 +36,7 @@ func fakeImage(t *testing.T, c *Cache, name string) Image {
 		}
 	}
 	img.LinuxID = identify(img.Linux)
-	if err := c.save(img); err != nil {
+	if err := c.save(name, img); err != nil {
 		t.Fatal(err)
 	}
 	return img

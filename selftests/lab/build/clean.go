@@ -18,13 +18,18 @@ import (
 // only a waste of space.
 func (b *Builder) collect() {
 	keep := map[string]bool{}
-	for _, k := range kernels.All() {
-		img, err := b.Cache.Load(k.Name)
+	for _, k := range kernels.Everything() {
+		img, err := b.Cache.Load(k.ID())
 		if err != nil {
 			continue
 		}
 		keep[img.Dir] = true
-		keep[b.Cache.stage("uml", img.Inputs.umlKey())] = true
+		if k.VM == kernels.QEMU {
+			keep[b.Cache.stage("kernel", img.Inputs.kernelKey())] = true
+			keep[b.Cache.stage("headers", img.Inputs.headersKey())] = true
+		} else {
+			keep[b.Cache.stage("uml", img.Inputs.umlKey())] = true
+		}
 		if img.Inputs.Source != "" {
 			keep[b.Cache.sourceStage(img.Inputs.Source)] = true
 			keep[b.Cache.stage("prepared", img.Inputs.prepared().key())] = true
@@ -90,7 +95,7 @@ func (b *Builder) Clean(ctx context.Context) (freed int64, busy []string, err er
 		}
 		busy = append(busy, used...)
 	}
-	for _, sub := range []string{"apt", "stages", "logs"} {
+	for _, sub := range []string{"apt", "stages", "logs", "kvm"} {
 		if err := os.RemoveAll(filepath.Join(b.Cache.Root, sub)); err != nil {
 			return 0, nil, fmt.Errorf("clean cache: %w", err)
 		}

@@ -55,7 +55,7 @@ func (w *work) imageStage(dir string, in Inputs, uml umlKernel) error {
 		}
 		if w.k.Patches != "" {
 			err := w.step("building the patched modules", func() error {
-				return w.logged("modules", func(log *os.File) error { return w.buildModules(log, dir, src, kdir, updates) })
+				return w.logged("modules", func(log *os.File) error { return w.buildModules(log, dir, src, kdir, updates, "ARCH=um") })
 			})
 			if err != nil {
 				return err
@@ -79,8 +79,8 @@ func (w *work) placeKernel(dir string, uml umlKernel) error {
 	return withLibraries(uml.linux, linux, libs)
 }
 
-// buildModules builds our modules.
-func (w *work) buildModules(log *os.File, dir, src, kdir, updates string) error {
+// buildModules builds our modules. Variables are those of kmod's makefile.
+func (w *work) buildModules(log *os.File, dir, src, kdir, updates string, variables ...string) error {
 	tmp := filepath.Join(dir, "build")
 	defer func() { _ = os.RemoveAll(tmp) }()
 	kmod, ext := filepath.Join(tmp, "kmod"), filepath.Join(tmp, "ext")
@@ -90,10 +90,25 @@ func (w *work) buildModules(log *os.File, dir, src, kdir, updates string) error 
 	if err := w.command(w.ctx, log, tmp, "make", "-C", kmod, "ext", "SRC="+src, "EXT="+ext); err != nil {
 		return err
 	}
-	if err := w.command(w.ctx, log, tmp, "make", jobs(), "-C", kmod, "modules", "KDIR="+kdir, "EXT="+ext, "ARCH=um"); err != nil {
+	if w.k.Without != "" {
+		if err := w.takeBack(log, kmod, ext); err != nil {
+			return err
+		}
+	}
+	args := append([]string{"make", jobs(), "-C", kmod, "modules", "KDIR=" + kdir, "EXT=" + ext}, variables...)
+	if err := w.command(w.ctx, log, tmp, args...); err != nil {
 		return err
 	}
 	return install(ext, updates)
+}
+
+// takeBack undoes one patch of the series.
+func (w *work) takeBack(log *os.File, kmod, ext string) error {
+	found, _ := filepath.Glob(filepath.Join(kmod, "patches", w.k.Patches, "*-"+w.k.Without+"*.patch"))
+	if len(found) != 1 {
+		return fmt.Errorf("take back patch %s: %d patches have that name, not one", w.k.Without, len(found))
+	}
+	return w.command(w.ctx, log, ext, "git", "apply", "-R", found[0])
 }
 
 // buildZones builds the modules that deal with conntrack zones.

@@ -12,25 +12,46 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
 )
 
 // recipe is the version of what this package does with its inputs. Raise it
 // with every change that must lead to new images.
 const recipe = 1
 
+// machineRecipe is the same of what concerns kernels for qemu alone.
+const machineRecipe = 1
+
+// machineRecipeOf is what Inputs.Machine of a kernel should be.
+func machineRecipeOf(k kernels.Kernel) int {
+	if k.VM == kernels.QEMU {
+		return machineRecipe
+	}
+	return 0
+}
+
 // Inputs are all an image depends on: same inputs, same image.
 type Inputs struct {
 	Recipe int    `json:"recipe"`
 	Kernel string `json:"kernel"`
-	// UML and Source are package versions, Source empty for stock kernels.
+	// UML and Source are package versions, UML empty for kernels for qemu,
+	// Source for stock ones.
 	UML    string `json:"uml"`
 	Source string `json:"source,omitempty"`
+	// Machine is not zero for kernels for qemu, Packages are those with the
+	// kernel then, and Headers those with what building modules takes.
+	Machine  int    `json:"machine,omitempty"`
+	Packages string `json:"packages,omitempty"`
+	Headers  string `json:"headers,omitempty"`
 	// Libraries are the packages with the C library of a kernel from another
 	// suite, and Root the cache they lie in: the kernel holds its path.
 	Libraries string `json:"libraries,omitempty"`
 	Root      string `json:"root,omitempty"`
 	// Patches is the hash of the patches and the makefile around them.
 	Patches string `json:"patches,omitempty"`
+	// Without is the patch taken back.
+	Without string `json:"without,omitempty"`
 	// Zones is the way conntrack zones were added, zero for not at all.
 	Zones int `json:"zones,omitempty"`
 	// Compiler is what the compiler calls itself.
@@ -60,6 +81,11 @@ func (in Inputs) umlKey() string {
 	}
 	return in.UML + "-" + hashText([]byte(in.Libraries+"\n"+in.Root))
 }
+
+// kernelKey names the stage with the packages of a kernel for qemu, headersKey
+// the one with what building modules for it takes.
+func (in Inputs) kernelKey() string  { return hashText([]byte(in.Packages)) }
+func (in Inputs) headersKey() string { return hashText([]byte(in.Headers)) }
 
 func hashText(text []byte) string {
 	sum := sha256.Sum256(text)

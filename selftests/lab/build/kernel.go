@@ -46,15 +46,19 @@ func (w *work) umlVersion() (string, error) {
 			return v, nil
 		}
 	}
-	offer := "no such package"
-	if len(versions) > 0 {
-		offer = strings.Join(versions, ", ")
-	}
 	hint := ""
 	if w.k.Suite == "" {
 		hint = " (Debian 12, bookworm, has it)"
 	}
-	return "", fmt.Errorf("find %s %s: %w: %s has %s%s", w.k.Package, w.k.Series, ErrUnavailable, w.where(), offer, hint)
+	return "", fmt.Errorf("find %s %s: %w: %s has %s%s", w.k.Package, w.k.Series, ErrUnavailable, w.where(), offer(versions), hint)
+}
+
+// offer words the versions there are.
+func offer(versions []string) string {
+	if len(versions) == 0 {
+		return "no such package"
+	}
+	return strings.Join(versions, ", ")
 }
 
 // umlStage unpacks the kernel, its modules and the libraries it brings.
@@ -226,7 +230,7 @@ func (w *work) logged(step string, run func(log *os.File) error) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}
-	log, err := os.Create(filepath.Join(dir, w.k.Name+"-"+step+".log"))
+	log, err := os.Create(filepath.Join(dir, w.k.ID()+"-"+step+".log"))
 	if err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
 )
 
 // ErrTools is the cause when programs needed for a build are not installed.
@@ -30,17 +32,52 @@ var (
 		{"flex", "flex"}, {"bison", "bison"}, {"bc", "bc"},
 		{"depmod", "kmod"}, {"xz", "xz-utils"},
 	}
+	// machineTools are for kernels that run in qemu; they boot no others.
+	machineTools  = []tool{{"depmod", "kmod"}, {"xz", "xz-utils"}, qemuTool}
+	qemuTool      = tool{"qemu-system-x86_64", "qemu-system-x86"}
 	userlandTools = []tool{
 		{"dpkg", "dpkg"}, {"debootstrap", "debootstrap"}, {"unshare", "util-linux"}, {"tar", "tar"},
 	}
 )
+
+// toolsFor lists what building a kernel takes.
+func toolsFor(k kernels.Kernel) []tool {
+	tools := slices.Clone(fetchTools)
+	if k.VM == kernels.QEMU {
+		tools = append(tools, machineTools...)
+	}
+	if k.Source != "" {
+		tools = append(tools, moduleTools...)
+	}
+	return tools
+}
+
+// unpackTools gives the entry of a program that unpacks.
+func unpackTools(program string) []tool {
+	return []tool{{program, map[string]string{"xz": "xz-utils", "zstd": "zstd"}[program]}}
+}
+
+// QEMU finds the program that runs kernels as machines.
+func QEMU() (string, error) {
+	if err := checkTools([]tool{qemuTool}); err != nil {
+		return "", err
+	}
+	path, err := findTool(qemuTool.program)
+	if err != nil {
+		return "", err
+	}
+	// Its processes are recognised by the file they run.
+	return filepath.EvalSymlinks(path)
+}
 
 // checkTools names what is missing and how to get it, all at once.
 func checkTools(tools []tool) error {
 	var programs, packages []string
 	for _, t := range tools {
 		if _, err := findTool(t.program); err != nil {
-			programs = append(programs, t.program)
+			if !slices.Contains(programs, t.program) {
+				programs = append(programs, t.program)
+			}
 			if !slices.Contains(packages, t.pkg) {
 				packages = append(packages, t.pkg)
 			}

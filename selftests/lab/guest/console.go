@@ -5,6 +5,7 @@
 package guest
 
 import (
+	"bytes"
 	"io"
 	"slices"
 	"strings"
@@ -34,6 +35,15 @@ func (c *consoleTail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+const panicText = "Kernel panic"
+
+// panicked tells whether the kernel has said so.
+func (c *consoleTail) panicked() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return bytes.Contains(c.buf, []byte(panicText))
+}
+
 // isTrace recognises the addresses of a stack dump.
 func isTrace(line string) bool {
 	if _, rest, ok := strings.Cut(line, "] "); ok && strings.HasPrefix(line, "[ ") {
@@ -61,7 +71,7 @@ func (c *consoleTail) lines(n int) []string {
 		switch line = strings.TrimSpace(line); {
 		case line == "" || isTrace(line):
 			continue
-		case strings.Contains(line, "Kernel panic"):
+		case strings.Contains(line, panicText):
 			// The cause: what came before matters less than what comes now.
 			out = out[max(0, len(out)-2):]
 			panicked = true

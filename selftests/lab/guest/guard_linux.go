@@ -21,15 +21,19 @@ import (
 
 const (
 	guardArg = "dplab-guard"
-	pidName  = "uml.pid"
+	pidName  = "kernel.pid"
 )
 
 // guardConfig is what the caller leaves in the run directory for the guard.
 type guardConfig struct {
-	Linux     string   `json:"linux"`
-	Libraries string   `json:"libraries,omitempty"`
-	Args      []string `json:"args"`
-	CPU       int      `json:"cpu"`
+	// Program runs the kernel: itself, or qemu. Args begin with its name.
+	Program string     `json:"program"`
+	Args    wire.Texts `json:"args"`
+	Env     wire.Texts `json:"env"`
+	// CPU is the processor to run on, -1 for any.
+	CPU int `json:"cpu"`
+	// Fixed has the program at the same addresses each time.
+	Fixed bool `json:"fixed,omitempty"`
 }
 
 // guardReport is one message of the guard, a line of JSON.
@@ -135,10 +139,10 @@ func startKernel(dir string) (int, error) {
 		set.Set(cfg.CPU)
 		_ = unix.SchedSetaffinity(0, &set)
 	}
-	// The kernel adds the random gap between its program and its heap, up to
-	// a gigabyte on newer hosts, to the memory it was told to have.
-	if old, err := personality(askPersonality); err == nil {
-		_, _ = personality(old | addrNoRandomize)
+	if cfg.Fixed {
+		if old, err := personality(askPersonality); err == nil {
+			_, _ = personality(old | addrNoRandomize)
+		}
 	}
 	// A panicking kernel aborts, into a core file in the current directory.
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
@@ -153,14 +157,9 @@ func startKernel(dir string) (int, error) {
 		return 0, fmt.Errorf("start kernel: %w", err)
 	}
 	defer null.Close()
-	// The kernel puts its memory file into TMPDIR.
-	env := []string{"TMPDIR=" + dir, "HOME=" + dir, "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-	if cfg.Libraries != "" {
-		env = append(env, "LD_LIBRARY_PATH="+cfg.Libraries)
-	}
-	pid, err := syscall.ForkExec(cfg.Linux, append([]string{"linux.uml"}, cfg.Args...), &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(cfg.Program, cfg.Args, &syscall.ProcAttr{
 		Dir: "/",
-		Env: env,
+		Env: cfg.Env,
 		Files: []uintptr{
 			null.Fd(), guardStdout, guardStdout,
 			guardStream, guardStream + 1, guardStream + 2, guardStream + 3,
@@ -168,7 +167,7 @@ func startKernel(dir string) (int, error) {
 		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL},
 	})
 	if err != nil {
-		return 0, fmt.Errorf("start kernel %s: %w", cfg.Linux, err)
+		return 0, fmt.Errorf("start kernel: run %s: %w", cfg.Program, err)
 	}
 	if err := wire.WriteFile(filepath.Join(dir, pidName), []byte(strconv.Itoa(pid))); err != nil {
 		_ = unix.Kill(-pid, unix.SIGKILL)

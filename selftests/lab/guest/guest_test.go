@@ -27,7 +27,7 @@ import (
 func TestCommandLine(t *testing.T) {
 	got := commandLine(300<<20, "/dev/shm/dplab-1", "/opt/bin/dplab", false)
 	want := []string{
-		"mem=300M", "rootfstype=hostfs", "rootflags=/", "ro", "devtmpfs.mount=0", "init=/opt/bin/dplab", "DPLAB_RUN=/dev/shm/dplab-1",
+		"mem=300M", "rootfstype=hostfs", "rootflags=/", "ro", "devtmpfs.mount=0", "init=/opt/bin/dplab", "DPLAB_RUN=/dev/shm/dplab-1", "DPLAB_VM=uml",
 		"uml_dir=/dev/shm/dplab-1/", "umid=uml", "con=null", "con0=null,fd:1", "loglevel=4",
 		"ssl0=fd:3,null", "ssl1=null,fd:4", "ssl2=null,fd:5", "ssl3=null,fd:6",
 		"initcall_blacklist=raid6_select_algo", "random.trust_cpu=on",

@@ -2,8 +2,8 @@
 
 //go:build linux
 
-// Package guest boots a user-mode Linux kernel on the host's file tree, runs
-// one command in it and leaves nothing behind. See package guestinit for what
+// Package guest boots a kernel, as user-mode Linux or in a machine of qemu's, on
+// the host's file tree, runs one command in it and leaves nothing behind. See package guestinit for what
 // happens inside.
 //
 // Three processes work together. The caller talks to the guest through pipes
@@ -22,9 +22,11 @@ import (
 
 // Options say what to boot and what to run in it.
 type Options struct {
-	// Linux is the user-mode kernel, Release what it calls itself and Modules
-	// the directory of its module tree.
+	// Linux is the kernel, Release what it calls itself and Modules the
+	// directory of its module tree.
 	Linux, Release, Modules string
+	// Machine is what the kernel runs on; nil stands for a user-mode kernel.
+	Machine *Machine
 	// Libraries is the directory with the C library Linux needs instead of the
 	// system's, or empty.
 	Libraries string
@@ -82,6 +84,21 @@ type Options struct {
 	Hold, HoldRoot *os.File
 }
 
+// Machine is a machine of qemu's.
+type Machine struct {
+	// QEMU is the program, free of symlinks.
+	QEMU string
+	// Initrd is the archive with the modules the first process loads.
+	Initrd string
+	// CPUs is the number of processors.
+	CPUs int
+	// KVM has the host's processors run the guest instead of a translation. If
+	// there is a Broken, a guest that does not come up with it is started anew
+	// without, and Broken is told why.
+	KVM    bool
+	Broken func(error)
+}
+
 // Size is a terminal's.
 type Size struct{ Rows, Cols uint16 }
 
@@ -124,8 +141,11 @@ func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
 // MinMemory is what the kernel and the first process need with some room for a
-// command.
-const MinMemory = 64 << 20
+// command, MinMachineMemory the same on a machine.
+const (
+	MinMemory        = 64 << 20
+	MinMachineMemory = 192 << 20
+)
 
 func (o *Options) check() error {
 	switch {
@@ -133,8 +153,17 @@ func (o *Options) check() error {
 		return errors.New("boot: kernel, module tree, release and helper must be given")
 	case len(o.Argv) == 0:
 		return errors.New("boot: no command given")
-	case o.Memory < MinMemory:
-		return fmt.Errorf("boot: %d MB of memory are too few (at least %d)", o.Memory>>20, MinMemory>>20)
+	case o.Memory < o.minMemory():
+		return fmt.Errorf("boot: %d MB of memory are too few (at least %d)", o.Memory>>20, o.minMemory()>>20)
+	case o.Machine != nil && (o.Machine.QEMU == "" || o.Machine.Initrd == "" || o.Machine.CPUs < 1):
+		return errors.New("boot: a machine needs qemu, an initrd and a processor")
 	}
 	return nil
+}
+
+func (o *Options) minMemory() int64 {
+	if o.Machine != nil {
+		return MinMachineMemory
+	}
+	return MinMemory
 }

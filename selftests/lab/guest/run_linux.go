@@ -23,8 +23,12 @@ import (
 )
 
 const (
-	// bootLimit is when a guest that has not reported is given up.
-	bootLimit = 60 * time.Second
+	// bootLimit is when a guest that has not reported is given up: one is as
+	// fast as the host, the other translates every instruction, the third is
+	// fast or broken.
+	bootLimitUML = 60 * time.Second
+	bootLimitTCG = 180 * time.Second
+	bootLimitKVM = 10 * time.Second
 	// consoleLines is how much of the console an Error carries.
 	consoleLines = 15
 )
@@ -47,8 +51,13 @@ type machine struct {
 	replies chan guardReport // from the guard; closed when it is gone
 	broken  chan error       // the input cannot be handed over any more
 
+	feeding sync.Once
+
 	mu       sync.Mutex
-	lost     error // the first failure to pass output on
+	passed   [3]int64  // bytes of output that have been passed on
+	over     [3]bool   // no more will come
+	moved    sync.Cond // on mu: passed or over has changed
+	lost     error     // the first failure to pass output on
 	warnings []string
 }
 
@@ -59,23 +68,44 @@ func Run(ctx context.Context, opt Options) (Result, error) {
 		return Result{Code: CodeLab, CPU: -1}, &Error{Err: err}
 	}
 	Sweep()
+	res, up, err := run(ctx, &opt)
+	if err == nil || up || ctx.Err() != nil || opt.Machine == nil || !opt.Machine.KVM || opt.Machine.Broken == nil {
+		return res, err
+	}
+	// Nothing of the input has been read yet.
+	opt.Machine.Broken(err)
+	again := *opt.Machine
+	again.KVM = false
+	opt.Machine = &again
+	res, _, err = run(ctx, &opt)
+	return res, err
+}
+
+// run is one boot. It also tells whether the guest came up.
+func run(ctx context.Context, opt *Options) (res Result, up bool, err error) {
 	m := &machine{
-		opt: &opt, reports: make(chan wire.Report, 64), heard: make(chan struct{}),
+		opt: opt, reports: make(chan wire.Report, 64), heard: make(chan struct{}),
 		replies: make(chan guardReport, 8), broken: make(chan error, 1),
 	}
+	m.moved.L = &m.mu
 	m.console.copy = opt.Console
 	cpu, err := m.start()
 	if err != nil {
-		return Result{Code: CodeLab, CPU: -1}, &Error{Err: err}
+		return Result{Code: CodeLab, CPU: -1}, false, &Error{Err: err}
 	}
-	res, err := m.wait(ctx)
+	res, up, err = m.wait(ctx)
 	res.CPU = cpu
-	return res, err
+	return res, up, err
 }
 
 // start makes the run directory and lets the guard boot the kernel.
 func (m *machine) start() (cpu int, err error) {
-	dir, lock, err := makeRunDir(m.opt.Memory)
+	room := m.opt.Memory
+	if m.opt.Machine != nil {
+		// Only the initrd and the input lie there.
+		room = 64 << 20
+	}
+	dir, lock, err := makeRunDir(room)
 	if err != nil {
 		return -1, err
 	}
@@ -86,9 +116,14 @@ func (m *machine) start() (cpu int, err error) {
 			_ = os.RemoveAll(dir)
 		}
 	}()
-	// Without locks, in a cache that is somebody else's, a guest runs on any
-	// processor: slower, but it runs.
-	cpu, slot, _ := takeSlot(m.opt.SlotDir)
+	// A machine has threads of its own for every processor. Without locks, in
+	// a cache that is somebody else's, a guest runs on any processor: slower,
+	// but it runs.
+	cpu = -1
+	var slot *os.File
+	if m.opt.Machine == nil {
+		cpu, slot, _ = takeSlot(m.opt.SlotDir)
+	}
 	if slot != nil {
 		defer slot.Close()
 	}
@@ -99,10 +134,6 @@ func (m *machine) start() (cpu int, err error) {
 }
 
 func (m *machine) writeConfig(cpu int) error {
-	init, err := initPath(m.opt.Helper, m.dir)
-	if err != nil {
-		return err
-	}
 	job := wire.Job{
 		Kernel: m.opt.Release, Modules: m.opt.Modules, Root: m.opt.Root,
 		Argv: m.opt.Argv, Env: m.opt.Env,
@@ -130,10 +161,17 @@ func (m *machine) writeConfig(cpu int) error {
 	if err := wire.WriteJSON(filepath.Join(m.dir, wire.JobFile), job); err != nil {
 		return err
 	}
-	return wire.WriteJSON(filepath.Join(m.dir, configName), guardConfig{
-		Linux: m.opt.Linux, Libraries: m.opt.Libraries, CPU: cpu,
-		Args: append(commandLine(m.opt.Memory, m.dir, init, m.opt.Console != nil), m.opt.Args...),
-	})
+	var cfg guardConfig
+	var err error
+	if m.opt.Machine != nil {
+		cfg, err = qemuConfig(m.opt, m.dir, job.ShareDir)
+	} else {
+		cfg, err = umlConfig(m.opt, m.dir, cpu)
+	}
+	if err != nil {
+		return err
+	}
+	return wire.WriteJSON(filepath.Join(m.dir, configName), cfg)
 }
 
 // shareable tells whether a directory is the host's own matter: its root would
@@ -278,7 +316,6 @@ func (m *machine) serve(reply, console, out, errs, report *os.File) {
 	}()
 	go m.copyOut(1, out, m.opt.Stdout)
 	go m.copyOut(2, errs, m.opt.Stderr)
-	go m.feed()
 	go func() {
 		defer report.Close()
 		defer close(m.heard)
@@ -316,6 +353,7 @@ func (m *machine) serve(reply, console, out, errs, report *os.File) {
 func (m *machine) copyOut(number int, from *os.File, to io.Writer) {
 	defer m.copies.Done()
 	defer from.Close()
+	defer m.count(number, 0, true)
 	if to == nil {
 		to = io.Discard
 	}
@@ -329,10 +367,36 @@ func (m *machine) copyOut(number int, from *os.File, to io.Writer) {
 				to = nil
 			}
 		}
+		m.count(number, n, false)
 		if err != nil {
 			return
 		}
 	}
+}
+
+func (m *machine) count(number, n int, over bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.passed[number] += int64(n)
+	m.over[number] = m.over[number] || over
+	m.moved.Broadcast()
+}
+
+// passedOn is closed when all the output that a guest has sent has been passed
+// on, or will never be.
+func (m *machine) passedOn(done wire.Report) <-chan struct{} {
+	all := make(chan struct{})
+	go func() {
+		defer close(all)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for number, sent := range map[int]int64{1: done.Out, 2: done.Err} {
+			for m.passed[number] < sent && !m.over[number] {
+				m.moved.Wait()
+			}
+		}
+	}()
+	return all
 }
 
 // outputFailed notes output that could not be passed on. A reader that has seen

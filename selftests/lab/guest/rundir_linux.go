@@ -156,14 +156,14 @@ func sweepDir(dir string) {
 	defer lock.Close()
 	var cfg guardConfig
 	if wire.ReadJSON(filepath.Join(dir, configName), &cfg) == nil {
-		killStubs(cfg.Linux, dir)
+		killStubs(cfg.Program, dir)
 	}
 	_ = os.RemoveAll(dir)
 }
 
 // killStubs ends what is left of a kernel whose processes nobody waits for:
 // they run its program and are led by the process that the guard noted.
-func killStubs(linux, dir string) {
+func killStubs(program, dir string) {
 	text, err := os.ReadFile(filepath.Join(dir, pidName))
 	if err != nil {
 		return
@@ -179,7 +179,7 @@ func killStubs(linux, dir string) {
 			continue
 		}
 		exe, err := os.Readlink(filepath.Join(p, "exe"))
-		if err != nil || strings.TrimSuffix(exe, " (deleted)") != linux {
+		if err != nil || strings.TrimSuffix(exe, " (deleted)") != program {
 			continue
 		}
 		if pgid, err := unix.Getpgid(pid); err == nil && pgid == group {

@@ -19,6 +19,27 @@ const (
 	fdReport
 )
 
+// umlConfig tells the guard how to start a user-mode kernel.
+func umlConfig(o *Options, dir string, cpu int) (guardConfig, error) {
+	init, err := initPath(o.Helper, dir)
+	if err != nil {
+		return guardConfig{}, err
+	}
+	args := append([]string{"linux.uml"}, commandLine(o.Memory, dir, init, o.Console != nil)...)
+	cfg := guardConfig{
+		Program: o.Linux, Args: append(args, o.Args...), CPU: cpu,
+		// The kernel puts its memory file into TMPDIR.
+		Env: []string{"TMPDIR=" + dir, "HOME=" + dir, "PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+		// The kernel adds the random gap between its program and its heap, up to
+		// a gigabyte on newer hosts, to the memory it was told to have.
+		Fixed: true,
+	}
+	if o.Libraries != "" {
+		cfg.Env = append(cfg.Env, "LD_LIBRARY_PATH="+o.Libraries)
+	}
+	return cfg, nil
+}
+
 // commandLine gives the arguments of user-mode Linux. Paths must not hold
 // white space or quotes: see plainPath.
 func commandLine(memory int64, runDir, init string, verbose bool) []string {
@@ -32,7 +53,7 @@ func commandLine(memory int64, runDir, init string, verbose bool) []string {
 		// The guest's own /dev would hide an init that lies in /dev/shm.
 		"devtmpfs.mount=0",
 		"init=" + init,
-		wire.EnvRun + "=" + runDir,
+		wire.EnvRun + "=" + runDir, wire.EnvVM + "=" + wire.VMUML,
 		// Without these the kernel writes below $HOME and panics where it
 		// cannot.
 		"uml_dir=" + runDir + "/", "umid=uml",

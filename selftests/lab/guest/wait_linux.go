@@ -28,8 +28,9 @@ type progress struct {
 	cause             error // why, when that is a failure
 }
 
-// wait follows the run to its end and cleans up.
-func (m *machine) wait(ctx context.Context) (Result, error) {
+// wait follows the run to its end and cleans up. It also tells whether the
+// guest came up.
+func (m *machine) wait(ctx context.Context) (Result, bool, error) {
 	p := m.follow(ctx)
 
 	// The kernel is gone, or the guard is. Without a guard the kernel's
@@ -49,7 +50,7 @@ func (m *machine) wait(ctx context.Context) (Result, error) {
 	}
 	_ = m.bell.Close()
 	if err := os.RemoveAll(m.dir); err != nil {
-		return Result{Code: CodeLab}, m.fail(fmt.Errorf("clean up: %w", err))
+		return Result{Code: CodeLab}, p.up, m.fail(fmt.Errorf("clean up: %w", err))
 	}
 	res, err := m.judge(ctx, p, status, statusErr)
 	m.mu.Lock()
@@ -57,9 +58,20 @@ func (m *machine) wait(ctx context.Context) (Result, error) {
 	res.Warnings = m.warnings
 	if err == nil && m.lost != nil && p.signal == 0 && !p.timedOut {
 		// The command may have ended well: it cannot know.
-		return Result{Code: CodeLab, Warnings: m.warnings}, &Error{Err: m.lost}
+		return Result{Code: CodeLab, Warnings: m.warnings}, p.up, &Error{Err: m.lost}
 	}
-	return res, err
+	return res, p.up, err
+}
+
+// bootLimit is when a guest that has not reported is given up.
+func (m *machine) bootLimit() time.Duration {
+	switch {
+	case m.opt.Machine == nil:
+		return bootLimitUML
+	case m.opt.Machine.KVM:
+		return bootLimitKVM
+	}
+	return bootLimitTCG
 }
 
 // lastWords is how long output already under way may take when the guest was
@@ -103,9 +115,10 @@ func (m *machine) finishOutput(p *progress) {
 // follow handles events until the kernel has ended.
 func (m *machine) follow(ctx context.Context) *progress {
 	p := &progress{}
-	boot := time.NewTimer(bootLimit)
+	boot := time.NewTimer(m.bootLimit())
 	defer boot.Stop()
 	var limit, grace <-chan time.Time
+	var all <-chan struct{}
 	if m.opt.Timeout > 0 {
 		t := time.NewTimer(m.opt.Timeout)
 		defer t.Stop()
@@ -148,11 +161,19 @@ func (m *machine) follow(ctx context.Context) *progress {
 			p.note(r)
 			if p.up {
 				boot.Stop()
+				m.feeding.Do(func() { go m.feed() })
 			}
+			if r.Kind == wire.ReportDone && m.opt.Machine != nil {
+				// Ending it is our part. What it has sent may still be in it.
+				limit, all = nil, m.passedOn(r)
+			}
+		case <-all:
+			all = nil
+			_, _ = m.leash.Write([]byte{1})
 		case err := <-m.broken:
 			force(err)
 		case <-boot.C:
-			force(fmt.Errorf("boot: the guest said nothing for %v", bootLimit))
+			force(fmt.Errorf("boot: the guest said nothing for %v", m.bootLimit()))
 		case <-limit:
 			limit, p.timedOut = nil, true
 			ask(unix.SIGTERM)
@@ -163,7 +184,13 @@ func (m *machine) follow(ctx context.Context) *progress {
 				if p.signal == 0 {
 					p.signal = s
 				}
-				ask(s)
+				if p.done && m.opt.Machine != nil {
+					// Only the reader of the output holds us up.
+					p.gaveUp = true
+					force(nil)
+				} else {
+					ask(s)
+				}
 			}
 		case size := <-m.opt.Resize:
 			m.control.post(wire.Control{Rows: size.Rows, Cols: size.Cols})
@@ -239,7 +266,11 @@ func (m *machine) judge(ctx context.Context, p *progress, status wire.Status, st
 		if p.up {
 			what = "while the command ran"
 		}
-		return lab, m.fail(fmt.Errorf("run %s: the guest's kernel %s %s", m.opt.Argv[0], p.guard.How, what))
+		how := p.guard.How
+		if m.opt.Machine != nil && m.console.panicked() {
+			how = "died from a panic"
+		}
+		return lab, m.fail(fmt.Errorf("run %s: the guest's kernel %s %s", m.opt.Argv[0], how, what))
 	}
 }
 

@@ -7,28 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-func TestModuleFiles(t *testing.T) {
-	const dep = `kernel/fs/overlayfs/overlay.ko:
-kernel/net/sched/act_sample.ko: kernel/net/psample/psample.ko kernel/lib/far.ko
-kernel/net/nf-x.ko.xz: kernel/a.ko
-broken line
-`
-	for name, want := range map[string][]string{
-		"overlay":    {"kernel/fs/overlayfs/overlay.ko"},
-		"act_sample": {"kernel/lib/far.ko", "kernel/net/psample/psample.ko", "kernel/net/sched/act_sample.ko"},
-		"nf_x":       {"kernel/a.ko", "kernel/net/nf-x.ko.xz"},
-		"psample":    nil, "overla": nil,
-	} {
-		got, ok := moduleFiles(dep, name)
-		if diff := cmp.Diff(want, got); diff != "" || ok != (want != nil) {
-			t.Errorf("%s: %v\n%s", name, ok, diff)
-		}
-	}
-}
 
 func TestLookup(t *testing.T) {
 	dir := t.TempDir()

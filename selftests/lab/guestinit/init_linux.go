@@ -2,7 +2,7 @@
 
 // Package guestinit is the first process of a lab guest. It turns the host's
 // read-only file tree into a root of its own, runs one command in it, hands the
-// streams through and powers the machine off. It needs no program of the host's.
+// streams through and ends the machine. It needs no program of the host's.
 package guestinit
 
 import (
@@ -20,21 +20,22 @@ import (
 // Wanted tells whether this process is the first one of a guest.
 func Wanted() bool { return os.Getpid() == 1 && os.Getenv(wire.EnvRun) != "" }
 
-// Main does the guest's whole work and powers it off; it does not return.
+// Main does the guest's whole work and ends it; it does not return.
 func Main() {
 	catchSignals()
-	run, err := setup(os.Getenv(wire.EnvRun))
+	h := reachHost(os.Getenv(wire.EnvVM))
+	run, err := setup(h, os.Getenv(wire.EnvRun))
 	if run == "" {
 		// Nobody can be told but the console; the panic that follows the
 		// end of process 1 makes the host print it.
 		fmt.Fprintln(os.Stderr, "dplab init:", err)
 		os.Exit(1)
 	}
-	status := wire.Status{}
+	status, done := wire.Status{}, wire.Report{Kind: wire.ReportDone}
 	if err != nil {
 		status.Error = err.Error()
 	} else {
-		status, err = runJob(run)
+		status, err = runJob(h, run, &done)
 		if err != nil {
 			status = wire.Status{Error: err.Error()}
 		}
@@ -46,8 +47,8 @@ func Main() {
 		fmt.Fprintln(os.Stderr, "dplab init:", err)
 		fmt.Fprintln(os.Stderr, "dplab init: unreported:", status.Error)
 	}
-	report(wire.Report{Kind: wire.ReportDone})
 	unix.Sync()
+	h.end(report(done))
 	err = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 	fmt.Fprintln(os.Stderr, "dplab init: power off:", err)
 	os.Exit(1)
@@ -71,13 +72,13 @@ func catchSignals() {
 
 // setup builds the guest's root and changes into it. It returns the path of
 // the run directory as soon as that can be written, also with an error.
-func setup(hostRun string) (run string, err error) {
+func setup(h host, hostRun string) (run string, err error) {
 	stage, err := mountStage()
 	if err != nil {
 		return "", err
 	}
 	runMount := filepath.Join(stage, "run")
-	if err := mount("none", runMount, "hostfs", unix.MS_NOSUID|unix.MS_NODEV, hostRun); err != nil {
+	if err := h.mountRun(hostRun, runMount); err != nil {
 		return "", err
 	}
 	// The mount disappears with the old root, the descriptor stays: the
@@ -97,10 +98,11 @@ func setup(hostRun string) (run string, err error) {
 	if release != job.Kernel {
 		return runMount, fmt.Errorf("boot: the kernel calls itself %s, its module tree is for %s", release, job.Kernel)
 	}
-	if err := insertModule(job.Modules, "overlay"); err != nil {
+	root, err := h.mountRoot(filepath.Join(stage, "host"), &job)
+	if err != nil {
 		return runMount, err
 	}
-	if err := enterRoot(stage, job.Root); err != nil {
+	if err := enterRoot(stage, root, job.Root); err != nil {
 		return runMount, err
 	}
 	if err := mountSystem(); err != nil {
@@ -108,7 +110,7 @@ func setup(hostRun string) (run string, err error) {
 	}
 	// /proc is there from here on.
 	run = fmt.Sprintf("/proc/1/fd/%d", fd)
-	if err := mountShares(&job); err != nil {
+	if err := mountShares(h, &job); err != nil {
 		return run, err
 	}
 	return run, prepare(job.Kernel)
@@ -122,8 +124,9 @@ func kernelRelease() (string, error) {
 	return unix.ByteSliceToString(u.Release[:]), nil
 }
 
-// runJob runs the command of the job and waits for its end and its output's.
-func runJob(run string) (wire.Status, error) {
+// runJob runs the command of the job and waits for its end and its output's,
+// which it counts.
+func runJob(h host, run string, sent *wire.Report) (wire.Status, error) {
 	var job wire.Job
 	if err := wire.ReadJSON(filepath.Join(run, wire.JobFile), &job); err != nil {
 		return wire.Status{}, err
@@ -135,12 +138,14 @@ func runJob(run string) (wire.Status, error) {
 	if path == "" {
 		return status, nil
 	}
-	s, err := openStreams(run, &job)
+	s, err := openStreams(h, run, &job)
 	if err != nil {
 		return wire.Status{}, err
 	}
 	report(wire.Report{Kind: wire.ReportUp})
-	return s.run(path, &job)
+	status, err = s.run(path, &job)
+	sent.Out, sent.Err = s.sent[1].Load(), s.sent[2].Load()
+	return status, err
 }
 
 func envValue(env []string, name string) string {

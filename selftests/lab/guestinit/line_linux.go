@@ -5,7 +5,6 @@ package guestinit
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -13,11 +12,11 @@ import (
 	"github.com/dpscope/dpscope/selftests/lab/wire"
 )
 
-// line is a serial line in raw mode, or any other descriptor that blocks.
+// line is a line to the host, or any other descriptor that blocks.
 type line int
 
-func openLine(name string, flags int) (line, error) {
-	path := filepath.Join("/dev", name)
+// openSerial opens a serial line in raw mode.
+func openSerial(path string, flags int) (line, error) {
 	// Without O_NOCTTY the first line would become the controlling terminal.
 	fd, err := unix.Open(path, flags|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -62,7 +61,8 @@ func (l line) write(data []byte) error {
 	return nil
 }
 
-// drain waits until everything written has reached the host.
+// drain waits until everything written has reached the host, if the line is a
+// serial one.
 func (l line) drain() { _ = unix.IoctlSetInt(int(l), unix.TCSBRK, 1) }
 
 func (l line) close() { _ = unix.Close(int(l)) }
@@ -74,13 +74,14 @@ var (
 	reportLock sync.Mutex
 )
 
-// report tells the host something. A host that cannot be told finds out by the
-// machine's end.
-func report(r wire.Report) {
+// report tells the host something, if it can. A host that cannot be told finds
+// out by the machine's end.
+func report(r wire.Report) bool {
 	reportLock.Lock()
 	defer reportLock.Unlock()
-	if reportLine >= 0 {
-		_ = reportLine.write([]byte(r.String() + "\n"))
-		reportLine.drain()
+	if reportLine < 0 || reportLine.write([]byte(r.String()+"\n")) != nil {
+		return false
 	}
+	reportLine.drain()
+	return true
 }

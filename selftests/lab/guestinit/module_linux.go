@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dpscope/dpscope/selftests/lab/modtree"
 )
 
 // insertModule loads a module and what it depends on from a module tree.
@@ -18,7 +19,7 @@ func insertModule(tree, name string) error {
 	if err != nil {
 		return fmt.Errorf("load module %s: %w", name, err)
 	}
-	files, ok := moduleFiles(string(dep), name)
+	files, ok := modtree.Files(string(dep), name)
 	if !ok {
 		// Built in, or missing: the mount that needs it tells.
 		return nil
@@ -29,27 +30,6 @@ func insertModule(tree, name string) error {
 		}
 	}
 	return nil
-}
-
-// moduleFiles finds a module in the text of modules.dep and gives the files to
-// insert, in order. A line reads "module: nearest-dependency ... farthest".
-func moduleFiles(dep, name string) ([]string, bool) {
-	for line := range strings.Lines(dep) {
-		file, deps, ok := strings.Cut(strings.TrimSpace(line), ":")
-		if !ok {
-			continue
-		}
-		base, _, _ := strings.Cut(filepath.Base(file), ".ko")
-		if strings.ReplaceAll(base, "-", "_") != strings.ReplaceAll(name, "-", "_") {
-			continue
-		}
-		files := []string{file}
-		for d := range strings.FieldsSeq(deps) {
-			files = append([]string{d}, files...)
-		}
-		return files, true
-	}
-	return nil, false
 }
 
 func insertFile(path string) error {

@@ -33,7 +33,7 @@ func mountStage() (string, error) {
 		if err := mount("lab", dir, "tmpfs", 0, "mode=755,size=100%"); err != nil {
 			return "", err
 		}
-		for _, sub := range []string{"run", "lower", "upper", "work", "root"} {
+		for _, sub := range []string{"run", "host", "lower", "upper", "work", "root"} {
 			if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
 				return "", fmt.Errorf("prepare root: %w", err)
 			}
@@ -43,14 +43,15 @@ func mountStage() (string, error) {
 	return "", errors.New("prepare root: the host's root has none of /sys, /proc, /mnt and /tmp")
 }
 
-// enterRoot stacks a tmpfs over the host's files, or over those of a tree below
-// them, and makes that the root.
-func enterRoot(stage, tree string) error {
-	root, lower := filepath.Join(stage, "root"), "/"
+// enterRoot stacks a tmpfs over the host's files, which are to be seen at lower,
+// or over those of a tree below them, and makes that the root.
+func enterRoot(stage, lower, tree string) error {
+	root := filepath.Join(stage, "root")
 	if tree != "" {
 		// Its path could not stand among the options of a mount.
+		from := filepath.Join(lower, tree)
 		lower = filepath.Join(stage, "lower")
-		if err := mount(tree, lower, "none", unix.MS_BIND, ""); err != nil {
+		if err := mount(from, lower, "none", unix.MS_BIND, ""); err != nil {
 			return err
 		}
 	}
@@ -97,6 +98,9 @@ func mountSystem() error {
 			return err
 		}
 	}
+	if err := mountOptional(safe | unix.MS_NOEXEC); err != nil {
+		return err
+	}
 	for _, dir := range []string{"/run/lock", "/run/netns", "/dev/net"} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("prepare root: %w", err)
@@ -118,59 +122,74 @@ func mountSystem() error {
 	return nil
 }
 
+// mountOptional mounts what some kernels have: they make a mount point for it.
+func mountOptional(flags uintptr) error {
+	for fstype, target := range map[string]string{
+		"tracefs": "/sys/kernel/tracing", "debugfs": "/sys/kernel/debug", "bpf": "/sys/fs/bpf",
+	} {
+		if _, err := os.Stat(target); err != nil {
+			continue
+		}
+		if err := mount(fstype, target, fstype, flags, "mode=700"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // mountShares mounts the module tree, the directories that the guest's own
 // file systems hide, and last the working directory, so that it wins where
 // they overlap.
-func mountShares(job *wire.Job) error {
+func mountShares(h host, job *wire.Job) error {
 	const modules = "/lib/modules"
 	// A merged-/usr root has /lib as a symlink, which MkdirAll follows.
 	dir := filepath.Join(modules, job.Kernel)
-	if err := share(job.Modules, dir, unix.MS_RDONLY); err != nil {
+	if err := share(h, job.Modules, dir, false); err != nil {
 		return err
 	}
 	for _, dir := range job.Expose {
-		if err := share(dir, dir, unix.MS_RDONLY); err != nil {
+		if err := share(h, dir, dir, false); err != nil {
 			return err
 		}
 	}
 	for _, file := range job.ExposeFiles {
-		if err := shareFile(file); err != nil {
+		if err := shareFile(h, file); err != nil {
 			return err
 		}
 	}
 	if job.ShareDir {
-		return share(string(job.Dir), string(job.Dir), 0)
+		return share(h, string(job.Dir), string(job.Dir), true)
 	}
 	return nil
 }
 
 // shareFile shows one file of the host, read-only. Its directory is mounted out
 // of the way only for as long as it takes to get at the file.
-func shareFile(host string) error {
+func shareFile(h host, path string) error {
 	aside, err := os.MkdirTemp("/run", "share")
 	if err != nil {
-		return fmt.Errorf("share %s: %w", host, err)
+		return fmt.Errorf("share %s: %w", path, err)
 	}
 	defer func() { _ = os.Remove(aside) }()
-	if err := share(filepath.Dir(host), aside, unix.MS_RDONLY); err != nil {
+	if err := share(h, filepath.Dir(path), aside, false); err != nil {
 		return err
 	}
 	defer func() { _ = unix.Unmount(aside, unix.MNT_DETACH) }()
-	target, err := os.OpenFile(host, os.O_CREATE|os.O_RDONLY, 0o755)
+	target, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o755)
 	if err != nil {
-		return fmt.Errorf("share %s: %w", host, err)
+		return fmt.Errorf("share %s: %w", path, err)
 	}
 	_ = target.Close()
-	return mount(filepath.Join(aside, filepath.Base(host)), host, "none", unix.MS_BIND, "")
+	return mount(filepath.Join(aside, filepath.Base(path)), path, "none", unix.MS_BIND, "")
 }
 
-// share mounts a directory of the host.
-func share(host, target string, flags uintptr) error {
-	if !strings.HasPrefix(host, "/") {
-		return fmt.Errorf("share %s: not an absolute path", host)
+// share shows a directory of the host.
+func share(h host, path, target string, writable bool) error {
+	if !strings.HasPrefix(path, "/") {
+		return fmt.Errorf("share %s: not an absolute path", path)
 	}
 	if err := os.MkdirAll(target, 0o755); err != nil {
-		return fmt.Errorf("share %s: %w", host, err)
+		return fmt.Errorf("share %s: %w", path, err)
 	}
-	return mount("none", target, "hostfs", flags|unix.MS_NODEV, host)
+	return h.show(path, target, writable)
 }

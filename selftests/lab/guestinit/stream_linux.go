@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,13 +39,14 @@ type streams struct {
 	tty                   bool
 
 	pumps sync.WaitGroup
+	sent  [3]atomic.Int64 // bytes of output on their way
 
 	mu  sync.Mutex
 	pid int // the command, while it runs
 	hup [3]bool
 }
 
-func openStreams(run string, job *wire.Job) (*streams, error) {
+func openStreams(h host, run string, job *wire.Job) (*streams, error) {
 	s := &streams{share: run, tty: job.TTY, inBell: make(chan struct{}, 1), ctlBell: make(chan struct{}, 1)}
 	var bell line
 	for _, l := range []struct {
@@ -58,7 +60,7 @@ func openStreams(run string, job *wire.Job) (*streams, error) {
 		{wire.LineReport, unix.O_WRONLY, &reportLine},
 	} {
 		var err error
-		if *l.to, err = openLine(l.name, l.flags); err != nil {
+		if *l.to, err = h.line(l.name, l.flags); err != nil {
 			return nil, err
 		}
 	}
@@ -199,5 +201,6 @@ func (s *streams) pump(from, to line, number int) {
 			fmt.Fprintf(os.Stderr, "dplab init: output %d: %v\n", number, err)
 			return
 		}
+		s.sent[number].Add(int64(n))
 	}
 }

@@ -7,33 +7,72 @@ package kernels
 import (
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 )
 
 // VM is what runs a kernel.
 type VM string
 
-// UML is user-mode Linux: the kernel as a process of the host.
-const UML VM = "uml"
+const (
+	// UML is user-mode Linux: the kernel as a process of the host, with one
+	// processor.
+	UML VM = "uml"
+	// QEMU is a machine made by qemu: the kernel as Debian installs it on real
+	// ones.
+	QEMU VM = "qemu"
+)
+
+// VMs are all there are, the default first.
+func VMs() []VM { return []VM{UML, QEMU} }
+
+// ParseVM reads the name of a VM; empty is the default.
+func ParseVM(name string) (VM, error) {
+	var names []string
+	for _, vm := range VMs() {
+		if name == string(vm) || name == "" {
+			return vm, nil
+		}
+		names = append(names, string(vm))
+	}
+	return "", fmt.Errorf("vm %q: %w (there are: %s)", name, ErrUnknownVM, strings.Join(names, ", "))
+}
+
+// Base is the rule that picks one of the releases of a series that the package
+// sources offer.
+type Base string
+
+const (
+	// Newest is the newest one.
+	Newest Base = ""
+	// AsUML is that of the series' user-mode kernel, so that what runs in both
+	// is the same source.
+	AsUML Base = "uml"
+)
 
 // Kernel is one entry of the catalogue.
 type Kernel struct {
-	// Name is what --kernel takes.
+	// Name is what --kernel takes. Each VM has an entry of its own.
 	Name string
 	VM   VM
 	// Series is the upstream series, the first two numbers of the release.
 	Series string
+	// Base picks the release.
+	Base Base
 	// Suite is the Debian suite the packages come from; empty stands for the
-	// machine's own package sources. A kernel of another suite brings that
-	// suite's C library along, as its binary wants a newer one.
+	// machine's own package sources. A user-mode kernel of another suite brings
+	// that suite's C library along, as its binary wants a newer one.
 	Suite string
 	// Moving marks a suite without releases: its kernel may change or be
 	// unusable on any day, which must not fail the others.
 	Moving bool
-	// Package is the Debian package with the kernel. The newest version of
-	// the series that the package sources offer is taken.
+	// Package is the Debian package with the kernel, or one that depends on
+	// those with it.
 	Package string
+	// Headers is the same for what building modules for the kernel takes;
+	// empty for user-mode kernels, which have no such package, and for kernels
+	// used as they come.
+	Headers string
 	// Source is the Debian package with the kernel's source; empty when the
 	// kernel is used as it comes. For patches it must be exactly of the
 	// kernel's release, otherwise as near to it as can be had.
@@ -41,58 +80,60 @@ type Kernel struct {
 	// Patches is the directory of kmod/patches applied to the modules built
 	// from Source; empty for none.
 	Patches string
+	// Without is the name, less its number, of a patch to take back from the
+	// whole series; empty for none.
+	Without string
 	// Zones adds conntrack zones, which Debian's user-mode kernels lack, by
 	// modules built from Source.
 	Zones bool
 	// Options are further words of the kernel's command line.
 	Options []string
+	// Hidden keeps an entry out of lists: it serves a test.
+	Hidden bool
 	// Summary says in a few words what the kernel is for.
 	Summary string
 }
 
-// Default is the kernel taken when none is named.
-const Default = "6.1-dpscope"
-
-var catalogue = []Kernel{
-	{
-		Name: "6.1-dpscope", VM: UML, Series: "6.1",
-		Package: "user-mode-linux", Source: "linux-source-6.1", Patches: "6.1", Zones: true,
-		Summary: "Debian 12's kernel with our patched modules",
-	},
-	{
-		Name: "6.1", VM: UML, Series: "6.1",
-		Package: "user-mode-linux",
-		Summary: "Debian 12's kernel as it comes",
-	},
-	{
-		Name: "6.12", VM: UML, Series: "6.12", Suite: "trixie",
-		Package: "user-mode-linux", Source: "linux-source-6.12", Zones: true,
-		Summary: "Debian 13's kernel, which has the features upstream: the reference",
-	},
-	{
-		Name: "7.2", VM: UML, Series: "7.2", Suite: "sid", Moving: true,
-		Package: "user-mode-linux", Source: "linux-source-7.2", Zones: true,
-		// Several times faster than ptrace; the kernel falls back to that
-		// where the host forbids it.
-		Options: []string{"seccomp=auto"},
-		Summary: "Debian sid's kernel, upstream's newest: it moves, so it informs",
-	},
+// ID names an entry in the cache: no two have the same.
+func (k Kernel) ID() string {
+	id := k.Name
+	if k.VM != UML {
+		id += "." + string(k.VM)
+	}
+	if k.Base != Newest {
+		id += "." + string(k.Base)
+	}
+	return id
 }
 
-// All gives the catalogue in its order.
-func All() []Kernel { return append([]Kernel(nil), catalogue...) }
+// All gives the catalogue in its order, without what is hidden.
+func All() []Kernel {
+	return slices.DeleteFunc(slices.Clone(catalogue), func(k Kernel) bool { return k.Hidden })
+}
 
-// ErrUnknown is the cause when a name is not in the catalogue.
-var ErrUnknown = errors.New("no such kernel")
+// Everything is All with what is hidden.
+func Everything() []Kernel { return slices.Clone(catalogue) }
 
-// Find looks a kernel up by name.
-func Find(name string) (Kernel, error) {
+var (
+	// ErrUnknown is the cause when a name is not in the catalogue.
+	ErrUnknown = errors.New("no such kernel")
+	// ErrUnknownVM is the cause when a name is not that of a VM.
+	ErrUnknownVM = errors.New("no such virtual machine")
+)
+
+// Find looks a kernel up by name and what runs it.
+func Find(name string, vm VM) (Kernel, error) {
 	var names []string
 	for _, k := range catalogue {
+		if k.VM != vm {
+			continue
+		}
 		if k.Name == name {
 			return k, nil
 		}
-		names = append(names, k.Name)
+		if !k.Hidden {
+			names = append(names, k.Name)
+		}
 	}
 	return Kernel{}, fmt.Errorf("kernel %q: %w (there are: %s)", name, ErrUnknown, strings.Join(names, ", "))
 }
@@ -112,89 +153,10 @@ func FindSource(series string) (Kernel, error) {
 	return Kernel{}, fmt.Errorf("source of series %q: %w (there are: %s)", series, ErrUnknown, strings.Join(all, ", "))
 }
 
-// InSeries tells whether a release or package version belongs to a series:
-// 6.1.176 and 6.1um4 to 6.1, 6.12.3 not.
-func InSeries(version, series string) bool {
-	rest, ok := strings.CutPrefix(version, series)
-	return ok && (rest == "" || rest[0] < '0' || rest[0] > '9')
-}
-
-// SourceFor picks, among the versions of a source package, newest first, the
-// newest one that packages exactly a release: 6.1.176-1 for 6.1.176.
-func SourceFor(versions []string, release string) (string, bool) {
-	for _, v := range versions {
-		upstream := v
-		if i := strings.LastIndexByte(v, '-'); i >= 0 {
-			upstream = v[:i]
-		}
-		if upstream == release {
-			return v, true
-		}
+// String names the entry in messages.
+func (k Kernel) String() string {
+	if k.VM == UML {
+		return k.Name
 	}
-	return "", false
-}
-
-// NearestSource picks, among the versions of a source package, newest first,
-// the one whose upstream release is nearest to a release; of two equally near
-// ones the newer.
-func NearestSource(versions []string, release string) (string, bool) {
-	best, at := "", -1
-	want, ok := pointRelease(release)
-	if !ok {
-		return "", false
-	}
-	for _, v := range versions {
-		upstream := v
-		if i := strings.LastIndexByte(v, '-'); i >= 0 {
-			upstream = v[:i]
-		}
-		have, ok := pointRelease(upstream)
-		if !ok || have.series != want.series {
-			continue
-		}
-		if d := max(have.number-want.number, want.number-have.number); at < 0 || d < at {
-			best, at = v, d
-		}
-	}
-	return best, at >= 0
-}
-
-// point is a release of a stable series.
-type point struct {
-	series string
-	number int
-}
-
-// pointRelease reads a release like 6.12.101.
-func pointRelease(release string) (point, bool) {
-	i := strings.LastIndexByte(release, '.')
-	if i < 0 || !strings.Contains(release[:i], ".") {
-		return point{}, false
-	}
-	n, err := strconv.Atoi(release[i+1:])
-	return point{release[:i], n}, err == nil && n >= 0
-}
-
-// Sublevel is the last number of a release like 6.12.101.
-func Sublevel(release string) (int, bool) {
-	p, ok := pointRelease(release)
-	return p.number, ok
-}
-
-// ParseRelease reads what a kernel prints as its version and refuses what no
-// release looks like.
-func ParseRelease(text string) (string, error) {
-	release := strings.TrimSpace(text)
-	ok := release != "" && len(release) <= 64 && release[0] >= '0' && release[0] <= '9'
-	for _, r := range release {
-		switch {
-		case r >= '0' && r <= '9', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '.', r == '-', r == '+', r == '_', r == '~':
-		default:
-			ok = false
-		}
-	}
-	if !ok {
-		return "", fmt.Errorf("read kernel version: %.80q is none", text)
-	}
-	return release, nil
+	return fmt.Sprintf("%s (%s)", k.Name, k.VM)
 }

@@ -9,31 +9,65 @@ import (
 )
 
 func TestCatalogue(t *testing.T) {
-	if _, err := Find(Default); err != nil {
-		t.Error(err)
-	}
-	seen := map[string]bool{}
-	for _, k := range All() {
-		if seen[k.Name] {
-			t.Errorf("%s is listed twice", k.Name)
+	seen, ids := map[string]bool{}, map[string]bool{}
+	for _, k := range Everything() {
+		if seen[k.String()] || ids[k.ID()] {
+			t.Errorf("%s is listed twice", k)
 		}
-		seen[k.Name] = true
-		if k.Package == "" || k.Series == "" || k.VM == "" || k.Summary == "" {
-			t.Errorf("%s: incomplete: %+v", k.Name, k)
+		seen[k.String()], ids[k.ID()] = true, true
+		if k.Package == "" || k.Series == "" || k.Summary == "" {
+			t.Errorf("%s: incomplete: %+v", k, k)
+		}
+		if vm, err := ParseVM(string(k.VM)); err != nil || vm != k.VM || k.VM == "" {
+			t.Errorf("%s: %v", k, err)
 		}
 		if (k.Source == "") != (k.Patches == "" && !k.Zones) {
-			t.Errorf("%s: what is built needs a source and the other way round", k.Name)
+			t.Errorf("%s: what is built needs a source and the other way round", k)
+		}
+		if (k.Headers == "") != (k.VM == UML || k.Source == "") {
+			t.Errorf("%s: what is built for a machine needs headers", k)
 		}
 		if k.Moving && k.Suite == "" {
-			t.Errorf("%s: a moving suite has no name", k.Name)
+			t.Errorf("%s: a moving suite has no name", k)
 		}
 		if k.Source != "" && !strings.HasSuffix(k.Source, "-"+k.Series) {
-			t.Errorf("%s: source %s is not of series %s", k.Name, k.Source, k.Series)
+			t.Errorf("%s: source %s is not of series %s", k, k.Source, k.Series)
+		}
+		if k.Without != "" && !k.Hidden {
+			t.Errorf("%s: half a series is shown", k)
+		}
+		if got, err := Find(k.Name, k.VM); err != nil || got.ID() != k.ID() {
+			t.Errorf("Find(%s) = %s, %v", k, got, err)
+		}
+		if k.Base == AsUML {
+			if u, err := Find(k.Series, UML); err != nil || u.Suite != k.Suite || u.Series != k.Series {
+				t.Errorf("%s: it follows %s: %v", k, u, err)
+			}
 		}
 	}
-	_, err := Find("2.4")
-	if !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), Default) {
+	// Every VM offers the same kernels.
+	for _, k := range All() {
+		for _, vm := range VMs() {
+			if _, err := Find(k.Name, vm); err != nil || k.Hidden {
+				t.Errorf("%s on %s: %v", k, vm, err)
+			}
+		}
+	}
+	_, err := Find("2.4", UML)
+	if !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), Default) || strings.Contains(err.Error(), "copies") {
 		t.Errorf("Find(2.4): %v", err)
+	}
+	if _, err := Find(Default, "vmware"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("Find on another VM: %v", err)
+	}
+}
+
+func TestParseVM(t *testing.T) {
+	for name, want := range map[string]VM{"uml": UML, "qemu": QEMU, "": UML, "QEMU": "", "vmware": ""} {
+		got, err := ParseVM(name)
+		if got != want || errors.Is(err, ErrUnknownVM) != (want == "") {
+			t.Errorf("ParseVM(%q) = %q, %v", name, got, err)
+		}
 	}
 }
 

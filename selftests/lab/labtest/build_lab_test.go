@@ -14,20 +14,24 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
 )
 
 // TestPatchedKernel boots our modules.
 func TestPatchedKernel(t *testing.T) {
 	t.Parallel()
 	g := command(t, nil)
-	g.Args = []string{dplab, "run", "--kernel", "6.1-dpscope", "--", "sh", "-c",
-		"modprobe act_sample && modprobe openvswitch && cat /sys/module/psample/taint /sys/module/openvswitch/taint && ls /lib/modules/$(uname -r)/updates"}
+	g.Args = append([]string{dplab}, guestArgs("6.1-dpscope", nil, "sh", "-c",
+		"modprobe act_sample && modprobe openvswitch && cat /sys/module/psample/taint /sys/module/openvswitch/taint && ls /lib/modules/$(uname -r)/updates")...)
 	if got := g.status(t); got != 0 {
 		t.Fatalf("status %d, %s", got, g.errs.String())
 	}
 	out := strings.Fields(g.out.String())
-	// O: built out of tree, so ours and not the stock one.
-	if len(out) < 5 || out[0] != "O" || out[1] != "O" {
+	// O: built out of tree, so ours and not the stock one. E: not signed, where
+	// the kernel knows signatures.
+	want := map[kernels.VM]string{kernels.UML: "O", kernels.QEMU: "OE"}[underVM]
+	if len(out) < 5 || out[0] != want || out[1] != want {
 		t.Errorf("taint and modules: %v", out)
 	}
 	for _, ko := range []string{"psample.ko", "act_sample.ko", "openvswitch.ko"} {
@@ -41,8 +45,8 @@ func TestPatchedKernel(t *testing.T) {
 func TestStockKernelIsStock(t *testing.T) {
 	t.Parallel()
 	g := command(t, nil)
-	g.Args = []string{dplab, "run", "--kernel", "6.1", "--", "sh", "-c",
-		"modprobe psample && cat /sys/module/psample/taint; ls -d /lib/modules/$(uname -r)/updates 2>/dev/null"}
+	g.Args = append([]string{dplab}, guestArgs("6.1", nil, "sh", "-c",
+		"modprobe psample && cat /sys/module/psample/taint; ls -d /lib/modules/$(uname -r)/updates 2>/dev/null")...)
 	if status := g.status(t); strings.TrimSpace(g.out.String()) != "" || status == 125 {
 		t.Errorf("status %d, %q, %q", status, g.out.String(), g.errs.String())
 	}
@@ -69,7 +73,9 @@ func TestListOfBuilt(t *testing.T) {
 	}
 	for _, k := range list.Items {
 		series, _, _ := strings.Cut(underTest, "-")
-		if k.Name == underTest && (!k.Built || !strings.HasPrefix(k.Version, series+".") || k.Size < 1<<20 || k.VM != "uml" || !strings.HasPrefix(k.Source, "user-mode-linux "+series)) {
+		pkg := map[kernels.VM]string{kernels.UML: "user-mode-linux", kernels.QEMU: "linux-image-amd64"}[underVM]
+		if k.Name == underTest && k.VM == string(underVM) &&
+			(!k.Built || !strings.HasPrefix(k.Version, series+".") || k.Size < 1<<20 || !strings.HasPrefix(k.Source, pkg+" "+series)) {
 			t.Errorf("%+v", k)
 		}
 	}
@@ -92,6 +98,7 @@ func TestWarmStart(t *testing.T) {
 // TestBuildFromNothing has two builds at once, then a damaged image, then a
 // missing program, in a cache of their own.
 func TestBuildFromNothing(t *testing.T) {
+	onlyUML(t)
 	t.Parallel()
 	cache := t.TempDir()
 	env := append(os.Environ(), "XDG_CACHE_HOME="+cache)

@@ -129,8 +129,10 @@ func TestCacheOfSomebodyElse(t *testing.T) {
 	if err := os.MkdirAll(lab, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(filepath.Join(host, "dpscope/lab/images"), filepath.Join(lab, "images")); err != nil {
-		t.Fatal(err)
+	for _, sub := range []string{"images", "kvm"} {
+		if err := os.Symlink(filepath.Join(host, "dpscope/lab", sub), filepath.Join(lab, sub)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	// Root is refused nothing; a file in the place of the locks does it.
 	if err := os.WriteFile(filepath.Join(lab, "slots"), nil, 0o444); err != nil {

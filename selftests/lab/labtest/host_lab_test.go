@@ -113,7 +113,7 @@ func TestGuestIsASystem(t *testing.T) {
 		: >/tmp/x; : >/dev/shm/x; : >/run/x; : >/var/x
 		test "$(ls /tmp/x)" = /tmp/x
 		test "$(command -v dplab)" = "`+dplab+`"
-		test "$DPLAB_KERNEL" = `+underTest+` && test -z "$SECRET"
+		test "$DPLAB_KERNEL" = `+underTest+` && test "$DPLAB_VM" = `+string(underVM)+` && test -z "$SECRET"
 		test "$(ulimit -n)" -ge 65536
 		echo fine`)
 	if status != 0 || out != "fine\n" {
@@ -180,6 +180,7 @@ func TestProgramAnywhere(t *testing.T) {
 
 // TestTwoAtOnce wants guests at the same time on processors of their own.
 func TestTwoAtOnce(t *testing.T) {
+	onlyUML(t)
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
 		t.Fatal(err)
@@ -254,7 +255,7 @@ func TestUnprivileged(t *testing.T) {
 	nobody := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	// Run would build it too, but compiling modules may take longer than a
 	// guest is given here.
-	build := exec.Command(dplab, "build", underTest)
+	build := exec.Command(dplab, "build", "--vm", string(underVM), underTest)
 	build.Dir, build.Env, build.SysProcAttr = home, env, nobody
 	progress, err := build.CombinedOutput()
 	if err != nil {

@@ -26,11 +26,11 @@ var foreign = []string{"6.12", "7.2"}
 // unusable today; that is said, not failed.
 func on(t *testing.T, kernel string, flags []string, argv ...string) *guest {
 	t.Helper()
-	k, err := kernels.Find(kernel)
+	k, err := kernels.Find(kernel, underVM)
 	if err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command(dplab, "run", "--kernel", kernel, "--", "true")
+	build := exec.Command(dplab, guestArgs(kernel, nil, "true")...)
 	if out, err := build.CombinedOutput(); err != nil {
 		if k.Moving {
 			t.Skipf("WARNING: kernel %s is not to be had today: %v\n%s", kernel, err, out)
@@ -38,7 +38,7 @@ func on(t *testing.T, kernel string, flags []string, argv ...string) *guest {
 		t.Fatalf("kernel %s: %v\n%s", kernel, err, out)
 	}
 	g := command(t, flags, argv...)
-	g.Args = append(append([]string{dplab, "run", "--kernel", kernel}, flags...), append([]string{"--"}, argv...)...)
+	g.Args = append([]string{dplab}, guestArgs(kernel, flags, argv...)...)
 	return g
 }
 
@@ -176,11 +176,14 @@ echo done`
 func TestConntrackZones(t *testing.T) {
 	t.Parallel()
 	for _, k := range kernels.All() {
+		if k.VM != underVM {
+			continue
+		}
 		t.Run(k.Name, func(t *testing.T) {
 			t.Parallel()
 			g := on(t, k.Name, nil, "sh", "-c", zoneScript)
 			got := g.status(t)
-			if !k.Zones {
+			if !k.Zones && k.VM == kernels.UML {
 				if got != 1 || !strings.Contains(g.errs.String(), "invalid argument") {
 					t.Errorf("without zones: status %d, %q, %s", got, g.out.String(), g.errs.String())
 				}
@@ -197,6 +200,7 @@ func TestConntrackZones(t *testing.T) {
 // 3, with the reason kept for the list, and another kernel is built all the
 // same.
 func TestUnusableSuite(t *testing.T) {
+	onlyUML(t)
 	t.Parallel()
 	apt, err := exec.LookPath("apt-get")
 	if err != nil {

@@ -19,11 +19,30 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/dpscope/dpscope/selftests/lab/kernels"
 )
 
 // underTest is the kernel most tests boot: the lab promises the same of all.
 // DPSCOPE_LAB_KERNEL picks another one than that which is built fastest.
 var underTest = cmp.Or(os.Getenv("DPSCOPE_LAB_KERNEL"), "6.1")
+
+// underVM runs it; DPSCOPE_LAB_VM picks another one than user-mode Linux.
+var underVM = kernels.VM(cmp.Or(os.Getenv("DPSCOPE_LAB_VM"), string(kernels.UML)))
+
+// guestArgs are dplab's for a guest.
+func guestArgs(kernel string, flags []string, argv ...string) []string {
+	args := append([]string{"run", "--vm", string(underVM), "--kernel", kernel}, flags...)
+	return append(append(args, "--"), argv...)
+}
+
+// onlyUML skips a test of what is about user-mode Linux alone.
+func onlyUML(t *testing.T) {
+	t.Helper()
+	if underVM != kernels.UML {
+		t.Skip("about user-mode Linux alone")
+	}
+}
 
 var dplab string
 
@@ -50,7 +69,7 @@ func mainStatus(m *testing.M) int {
 	dplab = filepath.Join(dir, "dplab")
 	build := exec.Command("go", "build", "-o", dir, "github.com/dpscope/dpscope/cmd/dplab", "github.com/dpscope/dpscope/cmd/ovs-dpctl")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	prepare := exec.Command(dplab, "run", "--kernel", underTest, "--", "true")
+	prepare := exec.Command(dplab, guestArgs(underTest, nil, "true")...)
 	for _, cmd := range []*exec.Cmd{build, prepare} {
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		if err := cmd.Run(); err != nil {
@@ -73,8 +92,7 @@ func command(t *testing.T, flags []string, argv ...string) *guest {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
-	args := append([]string{"run", "--kernel", underTest}, flags...)
-	g := &guest{Cmd: exec.CommandContext(ctx, dplab, append(append(args, "--"), argv...)...)}
+	g := &guest{Cmd: exec.CommandContext(ctx, dplab, guestArgs(underTest, flags, argv...)...)}
 	g.Dir = t.TempDir()
 	g.Stdout, g.Stderr = &g.out, &g.errs
 	return g

@@ -18,7 +18,7 @@ const sleeper = "echo up; sleep 1000"
 
 func kernelPid(t *testing.T, dir string) int {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, "uml.pid"))
+	text, err := os.ReadFile(filepath.Join(dir, "kernel.pid"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,18 +32,44 @@ const (
 )
 
 // EnvRun names the run directory to the guest's first process; its presence
-// with process id 1 makes the program the guest's init.
-const EnvRun = "DPLAB_RUN"
-
-// Serial lines of the guest. Standard input has no line of its own: bytes sent
-// before the guest opens the line are lost, and a hang-up takes unread ones
-// with it.
+// with process id 1 makes the program the guest's init. EnvVM tells it, and the
+// command, what runs the kernel.
 const (
-	LineDoorbell = "ttyS0" // host to guest: look into in/ and ctl/
-	LineStdout   = "ttyS1"
-	LineStderr   = "ttyS2"
-	LineReport   = "ttyS3" // guest to host: text lines
+	EnvRun = "DPLAB_RUN"
+	EnvVM  = "DPLAB_VM"
 )
+
+// Values of EnvVM.
+const (
+	VMUML  = "uml"
+	VMQEMU = "qemu"
+)
+
+// Lines between guest and host. Standard input has no line of its own: bytes
+// sent before the guest opens the line are lost, and a hang-up takes unread
+// ones with it.
+const (
+	LineDoorbell = "doorbell" // host to guest: look into in/ and ctl/
+	LineStdout   = "stdout"
+	LineStderr   = "stderr"
+	LineReport   = "report" // guest to host: text lines
+)
+
+// Lines are all of them, in the order of the serial lines that they are in
+// user-mode Linux, where they have no names.
+var Lines = []string{LineDoorbell, LineStdout, LineStderr, LineReport}
+
+// Names under which a machine offers directories of the host: its root, for
+// reading, the run directory and the working directory.
+const (
+	TagRoot = "root"
+	TagRun  = "run"
+	TagDir  = "dir"
+)
+
+// BootModules is the directory of a machine's initrd with the modules that the
+// first process loads, in the order of their names.
+const BootModules = "modules"
 
 // ChunkSize is the most bytes of standard input one file carries, and
 // MaxChunks the most files that wait for the guest.
@@ -174,6 +200,9 @@ type Report struct {
 	Kind string
 	// N is the number of the input file an ack is about.
 	N int
+	// Out and Err are how many bytes of output the guest has sent by the time
+	// it is done.
+	Out, Err int64
 }
 
 // Kinds of report lines.
@@ -187,8 +216,11 @@ const (
 
 // String is the report's line without its end.
 func (r Report) String() string {
-	if r.Kind == ReportAck {
+	switch r.Kind {
+	case ReportAck:
 		return r.Kind + " " + strconv.Itoa(r.N)
+	case ReportDone:
+		return fmt.Sprintf("%s %d %d", r.Kind, r.Out, r.Err)
 	}
 	return r.Kind
 }
@@ -197,13 +229,20 @@ func (r Report) String() string {
 func ParseReport(line string) (Report, error) {
 	kind, arg, _ := strings.Cut(strings.TrimSpace(line), " ")
 	switch kind {
-	case ReportUp, ReportStarted, ReportShut, ReportDone:
+	case ReportUp, ReportStarted, ReportShut:
 		if arg == "" {
 			return Report{Kind: kind}, nil
 		}
 	case ReportAck:
 		if n, err := strconv.Atoi(arg); err == nil && n >= 0 {
 			return Report{Kind: kind, N: n}, nil
+		}
+	case ReportDone:
+		out, errs, _ := strings.Cut(arg, " ")
+		o, oerr := strconv.ParseInt(out, 10, 64)
+		e, eerr := strconv.ParseInt(errs, 10, 64)
+		if oerr == nil && eerr == nil && o >= 0 && e >= 0 {
+			return Report{Kind: kind, Out: o, Err: e}, nil
 		}
 	}
 	return Report{}, fmt.Errorf("read guest report: %q is no report", line)

@@ -14,13 +14,15 @@ func TestReport(t *testing.T) {
 	for _, r := range []Report{
 		{Kind: ReportUp}, {Kind: ReportStarted}, {Kind: ReportShut}, {Kind: ReportDone},
 		{Kind: ReportAck}, {Kind: ReportAck, N: 4711},
+		{Kind: ReportDone, Out: 1 << 40, Err: 3},
 	} {
 		got, err := ParseReport(r.String() + "\r\n")
 		if err != nil || got != r {
 			t.Errorf("ParseReport(%q) = %v, %v", r.String(), got, err)
 		}
 	}
-	for _, line := range []string{"", "ack", "ack x", "ack -1", "ack 1 2", "up 1", "UP", "ack 99999999999999999999"} {
+	for _, line := range []string{"", "ack", "ack x", "ack -1", "ack 1 2", "up 1", "UP", "ack 99999999999999999999",
+		"done", "done 1", "done -1 0", "done 0 -1", "done 1 2 3", "done x 0"} {
 		if got, err := ParseReport(line); err == nil {
 			t.Errorf("ParseReport(%q) = %v, want an error", line, got)
 		}
@@ -28,7 +30,7 @@ func TestReport(t *testing.T) {
 }
 
 func FuzzParseReport(f *testing.F) {
-	for _, s := range []string{"up", "started", "ack 3", "ack -3", "done", "shut", "ack 3 4", "\x00"} {
+	for _, s := range []string{"up", "started", "ack 3", "ack -3", "done 7 0", "done -0 +1", "shut", "ack 3 4", "\x00"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
