@@ -23,6 +23,12 @@ import (
 // may be unusable today; that is said, not failed.
 func inSuite(t *testing.T, name string, flags []string, argv ...string) *guest {
 	t.Helper()
+	buildSuite(t, name)
+	return command(t, append([]string{"--suite", name}, flags...), argv...)
+}
+
+func buildSuite(t *testing.T, name string) {
+	t.Helper()
 	s, _, err := suites.Find(name)
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +39,6 @@ func inSuite(t *testing.T, name string, flags []string, argv ...string) *guest {
 		}
 		t.Fatalf("suite %s: %v\n%s", name, err, out)
 	}
-	return command(t, append([]string{"--suite", name}, flags...), argv...)
 }
 
 // treeOf is where a suite's tree lies.
@@ -114,6 +119,7 @@ func TestSuites(t *testing.T) {
 // TestSuiteOnEveryKernel has the kernel and the userland from different suites.
 func TestSuiteOnEveryKernel(t *testing.T) {
 	t.Parallel()
+	buildSuite(t, "trixie")
 	for kernel, want := range map[string]string{"6.1-dpscope": "6.1.", "6.12": "6.12."} {
 		t.Run(kernel, func(t *testing.T) {
 			t.Parallel()
