@@ -149,22 +149,18 @@ func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, 
 	if err != nil {
 		return failed, err
 	}
-	tree, err := ReadySuite(ctx, opt.Suite, opt.Log)
+	tree, holdRoot, err := holdSuite(ctx, opt.Suite, opt.Log)
 	if err != nil {
 		return failed, err
+	}
+	if holdRoot != nil {
+		defer holdRoot.Close()
 	}
 	hold, err := img.Hold()
 	if err != nil {
 		return failed, err
 	}
 	defer hold.Close()
-	var holdRoot *os.File
-	if tree.Root != "" {
-		if holdRoot, err = tree.Hold(); err != nil {
-			return failed, err
-		}
-		defer holdRoot.Close()
-	}
 	cache, err := build.DefaultCache()
 	if err != nil {
 		return failed, err
@@ -277,6 +273,20 @@ func ReadySuite(ctx context.Context, suite string, log io.Writer) (build.Userlan
 		return build.Userland{}, err
 	}
 	return b.ReadyUserland(ctx, s)
+}
+
+// holdSuite is ReadySuite with the lock that keeps the userland. Another build
+// may replace it before it is locked.
+func holdSuite(ctx context.Context, suite string, log io.Writer) (tree build.Userland, hold *os.File, err error) {
+	for range 3 {
+		if tree, err = ReadySuite(ctx, suite, log); err != nil || tree.Root == "" {
+			return tree, nil, err
+		}
+		if hold, err = tree.Hold(); err == nil {
+			break
+		}
+	}
+	return tree, hold, err
 }
 
 // ErrUnknown is the cause when a name is neither a kernel's nor a suite's.

@@ -18,13 +18,21 @@ import (
 // packed and unpacked.
 const rootMemory = 1536 << 20
 
-// runAsRoot runs a command in a guest, on a kernel that is there if possible.
-// The newest is the fastest, but one of a moving suite may be good for nothing.
-func runAsRoot(ctx context.Context, b *build.Builder, dir string, out io.Writer, argv []string) error {
-	all := kernels.All()
+// rootKernels are the kernels to do it on, best first, and the one to build when
+// none of them is there. The newest is the fastest, but one of a moving suite
+// may be good for nothing; one as it comes takes no time to build.
+func rootKernels() (all []kernels.Kernel, build kernels.Kernel) {
+	all = slices.DeleteFunc(kernels.All(), func(k kernels.Kernel) bool { return k.VM != kernels.UML })
 	slices.Reverse(all)
+	stock := slices.IndexFunc(all, func(k kernels.Kernel) bool { return k.Source == "" && !k.Moving })
+	return all, all[stock]
+}
+
+// runAsRoot runs a command in a guest.
+func runAsRoot(ctx context.Context, b *build.Builder, dir string, out io.Writer, argv []string) error {
+	all, stock := rootKernels()
 	for _, k := range all {
-		img, err := b.Cache.Load(k.Name)
+		img, err := b.Cache.Load(k.ID())
 		if err != nil || b.Stale(k, img) != "" {
 			continue
 		}
@@ -36,9 +44,7 @@ func runAsRoot(ctx context.Context, b *build.Builder, dir string, out io.Writer,
 			fmt.Fprintf(b.Log, "lab: WARNING: trying another kernel than %s: %v\n", k.Name, err)
 		}
 	}
-	// One as it comes takes no time to build.
-	stock := slices.IndexFunc(all, func(k kernels.Kernel) bool { return k.Source == "" })
-	img, err := b.Ready(ctx, all[stock])
+	img, err := b.Ready(ctx, stock)
 	if err != nil {
 		return err
 	}
