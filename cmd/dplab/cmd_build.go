@@ -45,10 +45,10 @@ also when the suite has newer packages, until it is named here.`,
 			case errors.Is(err, lab.ErrUnknown):
 				return cli.Usagef("%w", err)
 			}
-			printDetails(cmd, err)
 			if cli.Interrupted(cmd.Context()) {
 				return err
 			}
+			printDetails(cmd, err)
 			if errors.Is(err, build.ErrTools) || errors.Is(err, build.ErrUnavailable) {
 				return &cli.Error{Code: cli.ExitUnsupported, Err: err}
 			}
