@@ -38,6 +38,7 @@ func moduleCases() []selftests.Case {
 			Needs:   []selftests.Feature{Psample, TCSample, OpenVSwitch, IdleModules},
 			MayNeed: []selftests.Feature{SampleCookie, PsampleAction},
 			Global:  true,
+			Timeout: 3 * time.Minute,
 			Run:     func(t *selftests.T) { reload(t, order) },
 		})
 	}
@@ -140,10 +141,14 @@ func idle(mods map[string]module) bool {
 	return true
 }
 
-// modulesIdle waits a little: namespaces of earlier cases are torn down in the
-// background.
+// teardown bounds the time in which at least one of the namespaces of earlier
+// cases is gone: they are torn down in the background, one after the other,
+// which takes seconds each where processors are emulated.
+const teardown = 30 * time.Second
+
+// modulesIdle waits for earlier cases' namespaces, as long as some go.
 func modulesIdle(ctx context.Context) (bool, error) {
-	deadline := time.Now().Add(10 * time.Second)
+	deadline, last := time.Now().Add(teardown), -1
 	for {
 		mods, err := loadedModules()
 		if err != nil {
@@ -152,10 +157,14 @@ func modulesIdle(ctx context.Context) (bool, error) {
 		if idle(mods) {
 			return true, nil
 		}
-		loaded := true
+		loaded, refs := true, 0
 		for _, name := range sampling {
-			_, ok := mods[name]
+			m, ok := mods[name]
 			loaded = loaded && ok
+			refs += m.refs
+		}
+		if refs != last {
+			deadline, last = time.Now().Add(teardown), refs
 		}
 		if !loaded || time.Now().After(deadline) || ctx.Err() != nil {
 			return false, ctx.Err()
