@@ -34,6 +34,10 @@ func TestInputsKey(t *testing.T) {
 		"library":  func(i *Inputs) { i.Libraries = "x" },
 		"root":     func(i *Inputs) { i.Root = "x" },
 		"zones":    func(i *Inputs) { i.Zones = 7 },
+		"machine":  func(i *Inputs) { i.Machine++ },
+		"packages": func(i *Inputs) { i.Packages = "x" },
+		"headers":  func(i *Inputs) { i.Headers = "x" },
+		"without":  func(i *Inputs) { i.Without = "x" },
 	} {
 		in := base
 		change(&in)
@@ -85,9 +89,16 @@ func TestHashPatches(t *testing.T) {
 	if n := countPatches(files(), "6.1"); n != 2 {
 		t.Errorf("countPatches = %d", n)
 	}
-	for _, k := range kernels.All() {
+	for _, k := range kernels.Everything() {
 		if k.Patches != "" && countPatches(kmod.FS, k.Patches) == 0 {
-			t.Errorf("kernel %s: there are no patches for %s", k.Name, k.Patches)
+			t.Errorf("kernel %s: there are no patches for %s", k, k.Patches)
+		}
+		if k.Without == "" {
+			continue
+		}
+		found, err := fs.Glob(kmod.FS, "patches/"+k.Patches+"/*-"+k.Without+"*.patch")
+		if err != nil || len(found) != 1 {
+			t.Errorf("kernel %s: patch %s: %v, %v", k, k.Without, found, err)
 		}
 	}
 }

@@ -77,6 +77,7 @@ func TestStale(t *testing.T) {
 	b := &Builder{Cache: &Cache{Root: t.TempDir()}, Patches: patches}
 	stock := kernels.Kernel{Name: "s"}
 	ours := kernels.Kernel{Name: "o", Source: "linux-source-6.1", Patches: "6.1"}
+	machine := kernels.Kernel{Name: "m", VM: kernels.QEMU}
 	hash, err := hashPatches(patches, "6.1")
 	if err != nil {
 		t.Fatal(err)
@@ -99,6 +100,10 @@ func TestStale(t *testing.T) {
 		{"patches of a stock kernel", stock, func(i *Image) { i.Inputs.Patches = "x" }, false},
 		{"patches", ours, func(i *Image) { i.Inputs.Patches = "x" }, true},
 		{"zones", ours, func(i *Image) { i.Inputs.Zones++ }, true},
+		{"patch left out", ours, func(i *Image) { i.Inputs.Without = "x" }, true},
+		{"made for a machine", ours, func(i *Image) { i.Inputs.Machine = machineRecipe }, true},
+		{"machine", machine, func(i *Image) { i.Inputs.Machine = machineRecipe }, false},
+		{"machine's recipe", machine, func(i *Image) { i.Inputs.Machine = machineRecipe + 1 }, true},
 		{"compiler file only", ours, func(i *Image) { i.Compiler.Size++ }, false},
 		{"compiler", ours, func(i *Image) { i.Compiler.Size++; i.Inputs.Compiler = "gcc 11" }, true},
 	} {
@@ -140,15 +145,19 @@ func TestCollect(t *testing.T) {
 	c := &Cache{Root: t.TempDir()}
 	b := &Builder{Cache: c}
 	img := fakeImage(t, c, "6.1")
+	machine := fakeImage(t, c, "6.12.qemu")
+	kernel := c.stage("kernel", machine.Inputs.kernelKey())
 	old := filepath.Join(c.Root, "images", "6.1-0")
 	used, unused := c.stage("uml", img.Inputs.UML), c.stage("uml", "6.1um0")
-	for _, dir := range []string{old, used, unused} {
+	for _, dir := range []string{old, used, unused, kernel, c.stage("headers", "0")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.collect()
-	for dir, want := range map[string]bool{img.Dir: true, used: true, old: false, unused: false} {
+	for dir, want := range map[string]bool{
+		img.Dir: true, used: true, old: false, unused: false, machine.Dir: true, kernel: true, c.stage("headers", "0"): false,
+	} {
 		if _, err := os.Stat(dir); (err == nil) != want {
 			t.Errorf("%s is there: %v", dir, err == nil)
 		}
