@@ -5,7 +5,6 @@ package proc
 import (
 	"context"
 	"errors"
-
 	"os/exec"
 	"strings"
 	"syscall"

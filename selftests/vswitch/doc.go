@@ -12,8 +12,10 @@
 //	err = br.SetFlows(ctx, "in_port=1 actions=2", "in_port=2 actions=1")
 //	got, err := h1.Ping(ctx, h2.Addr.Addr(), 10)
 //
-// A switch lives in a directory of its own (sockets, database, logs) and so
-// beside others; Environ tells programs where. Nothing waits for a fixed time:
-// each step returns when Open vSwitch says that it is done, or at once when one
-// of its daemons has ended.
+// A switch lives in a directory of its own (sockets, database, logs); Environ
+// tells programs where. The kernel's datapath has one name for all of them,
+// ovs-system, and Stop deletes it: a network namespace has room for one Open
+// vSwitch, whoever started it, and others run beside it in theirs
+// (Options.NetNS). Nothing waits for a fixed time: each step returns when Open
+// vSwitch says that it is done, or at once when one of its daemons has ended.
 package vswitch

@@ -43,8 +43,6 @@ func (h *Host) Ping(ctx context.Context, dst netip.Addr, n int) (Ping, error) {
 		return Ping{}, failed(err)
 	}
 	defer func() { _ = unix.Close(fd) }()
-	bounded, cancel := h.s.bound(ctx)
-	defer cancel()
 	var p Ping
 	id := uint16(os.Getpid())
 	for range n {
@@ -52,7 +50,11 @@ func (h *Host) Ping(ctx context.Context, dst netip.Addr, n int) (Ping, error) {
 			return p, failed(err)
 		}
 		p.Sent++
-		switch err := awaitReply(bounded, fd, id, uint16(p.Sent)); {
+		// Each of its own: many take long on a busy machine.
+		bounded, cancel := h.s.bound(ctx)
+		err := awaitReply(bounded, fd, id, uint16(p.Sent))
+		cancel()
+		switch {
 		case err == nil:
 			p.Received++
 		case ctx.Err() != nil: // the caller's patience is over, not ours
