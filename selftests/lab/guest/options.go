@@ -3,8 +3,8 @@
 //go:build linux
 
 // Package guest boots a kernel, as user-mode Linux or in a machine of qemu's, on
-// the host's file tree, runs one command in it and leaves nothing behind. See package guestinit for what
-// happens inside.
+// the host's file tree or another one, runs one command in it and leaves nothing
+// behind. See package guestinit for what happens inside.
 //
 // Three processes work together. The caller talks to the guest through pipes
 // and a run directory. The guard, a session of its own, is the parent of the
