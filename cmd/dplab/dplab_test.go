@@ -39,9 +39,12 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
-// TestSMPOfUML wants to be told why, not only that.
-func TestSMPOfUML(t *testing.T) {
+// TestSMP wants to be told why, not only that.
+func TestSMP(t *testing.T) {
 	if _, _, errs := run(t, "run", "--smp", "2", "true"); !strings.Contains(errs, "without SMP") || !strings.Contains(errs, "--vm qemu") {
+		t.Error(errs)
+	}
+	if _, _, errs := run(t, "run", "--vm", "qemu", "--smp", "0", "true"); !strings.Contains(errs, ": 0 (1 to 64)") {
 		t.Error(errs)
 	}
 }

@@ -141,7 +141,8 @@ func (f *guestFlags) options(cmd *cobra.Command) (lab.Options, error) {
 		return lab.Options{}, cli.Usagef("%w", err)
 	}
 	if cmd.Flags().Changed("smp") && f.smp == 0 {
-		f.smp = -1
+		// For the library it is the default.
+		return lab.Options{}, cli.Usagef("flag --smp: %w: 0 (1 to %d)", lab.ErrSMP, lab.MaxSMP)
 	}
 	if err := lab.CheckSMP(vm, f.smp); err != nil {
 		return lab.Options{}, cli.Usagef("flag --smp: %w", err)
