@@ -69,6 +69,7 @@ func TestUsage(t *testing.T) {
 		{"upstream --jobs 0", "must be positive"},
 		{"upstream --kernel 2.4", `kernel "2.4": no such kernel`},
 		{"upstream --series 6.6", `series "6.6": no tests of that series (there are: 6.12, 7.2)`},
+		{"upstream --vm xen", `vm "xen": no such virtual machine`},
 		{"upstream --suite woody", `suite "woody": no such suite`},
 		{"specs --kernel 2.4", `kernel "2.4": no such kernel`},
 		{"specs extra", "unknown command"},

@@ -23,20 +23,28 @@ import (
 
 // labFlags are those of the commands that run things of the kernel's source in
 // guests.
-type labFlags struct{ upstream.Options }
+type labFlags struct {
+	upstream.Options
+	vm string
+}
 
 func (f *labFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.Series, "series", upstream.Series[0], "kernel series whose source it is taken from: "+strings.Join(upstream.Series, " or "))
 	fl.StringVar(&f.Kernel, "kernel", kernels.Default, "kernel to judge (see: dplab list)")
+	fl.StringVar(&f.vm, "vm", string(kernels.UML), "what runs the kernel: uml, or qemu for Debian's kernel of real machines")
 	fl.StringVar(&f.Suite, "suite", "trixie", "userland of the guests: a Debian suite (see: dplab list)")
 	_ = cmd.RegisterFlagCompletionFunc("series", cobra.FixedCompletions(upstream.Series, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func (f *labFlags) options(cmd *cobra.Command) upstream.Options {
+func (f *labFlags) options(cmd *cobra.Command) (upstream.Options, error) {
 	opt := f.Options
 	opt.Log = cmd.ErrOrStderr()
-	return opt
+	var err error
+	if opt.VM, err = kernels.ParseVM(f.vm); err != nil {
+		return opt, cli.Usagef("%w", err)
+	}
+	return opt, nil
 }
 
 // labError gives an error of the lab its exit status, and prints what it
@@ -101,7 +109,10 @@ everything was skipped.`,
 		if err != nil {
 			return cli.Usagef("%w", err)
 		}
-		opt := flags.options(cmd)
+		opt, err := flags.options(cmd)
+		if err != nil {
+			return err
+		}
 		tests, place, err := upstream.Tests(cmd.Context(), opt)
 		if err != nil {
 			return labError(cmd, err)
@@ -175,7 +186,11 @@ userland are not to be had.`,
 	}
 	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		ok, err := upstream.Specs(cmd.Context(), flags.options(cmd), lineFlusher{cmd})
+		opt, err := flags.options(cmd)
+		if err != nil {
+			return err
+		}
+		ok, err := upstream.Specs(cmd.Context(), opt, lineFlusher{cmd})
 		switch {
 		case err != nil:
 			return labError(cmd, err)
