@@ -3,12 +3,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -95,11 +95,12 @@ everything was skipped.`,
 	fl := cmd.Flags()
 	tool := fl.String("tool", upstream.Tools[0].Name, "what drives the datapath in the tests: python, their own tool")
 	jobs := fl.IntP("jobs", "J", runtime.NumCPU(), "guests at a time")
-	timeout := fl.Duration("timeout", 5*time.Minute, "limit for each test, a `DURATION` such as 90s")
+	timeout := fl.Duration("timeout", 0, fmt.Sprintf("limit for each test, a `DURATION` such as 90s (default: %v, with --vm %s %v)",
+		upstream.DefaultTimeout(kernels.UML), kernels.QEMU, upstream.DefaultTimeout(kernels.QEMU)))
 	verbose := fl.BoolP("verbose", "v", false, "show the logs of tests that passed, too")
 	list := fl.Bool("list", false, "only list the tests")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *timeout <= 0 {
+		if cmd.Flags().Changed("timeout") && *timeout <= 0 {
 			return cli.Usagef("--timeout %v: must be positive", *timeout)
 		}
 		if *jobs <= 0 {
@@ -123,7 +124,7 @@ everything was skipped.`,
 		if *list {
 			return listUpstream(cmd, tests, place)
 		}
-		suite, err := upstream.OpenSuite(cmd.Context(), opt, t, *timeout)
+		suite, err := upstream.OpenSuite(cmd.Context(), opt, t, cmp.Or(*timeout, upstream.DefaultTimeout(opt.VM)))
 		if err != nil {
 			return labError(cmd, err)
 		}

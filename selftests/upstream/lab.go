@@ -136,6 +136,15 @@ func (b *bench) boot(ctx context.Context, limit time.Duration, out, console io.W
 	})
 }
 
+// DefaultTimeout is a generous limit for one test. A machine of qemu without
+// KVM takes many times what user-mode Linux does for the tests' Python.
+func DefaultTimeout(vm kernels.VM) time.Duration {
+	if vm == kernels.QEMU {
+		return 15 * time.Minute
+	}
+	return 5 * time.Minute
+}
+
 // Tests lists the tests of a series and tells where they would run. It fetches
 // the source but builds nothing.
 func Tests(ctx context.Context, opt Options) ([]Test, Place, error) {
