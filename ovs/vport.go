@@ -66,7 +66,7 @@ type Vport struct {
 	UpcallPIDs      []uint32     `json:"upcall_pid"`        // netlink port ids; [0] is none
 	NetNSID         *int32       `json:"netnsid,omitempty"` // set when the device is in another namespace
 	Stats           VportStats   `json:"stats"`
-	UpcallStats     *UpcallStats `json:"upcall_stats,omitempty"` // Linux 6.3 and later
+	UpcallStats     *UpcallStats `json:"upcall_stats,omitempty"` // Linux 6.2 and later
 	// Options is the payload of OVS_VPORT_ATTR_OPTIONS, nil without.
 	Options hexstr.Bytes `json:"options,omitempty"`
 	Unknown []Attr       `json:"unknown,omitempty"`

@@ -25,6 +25,10 @@ type FeatureProbes struct {
 	// Since says where the feature is to be had; it becomes the reason of a
 	// skip.
 	Since string
+	// Optional tells that it depends on how the kernel was built for the
+	// machine and not on its release whether it has the feature: NoSkip lets
+	// its lack pass.
+	Optional bool
 	// Probes must agree. Two that share no code are what makes a skip
 	// trustworthy: one broken probe alone cannot switch a test off.
 	Probes []Probe
@@ -74,6 +78,9 @@ func (f *Features) Has(ctx context.Context, name Feature) (bool, error) {
 
 // Since says where a feature is to be had.
 func (f *Features) Since(name Feature) string { return f.known[name].Since }
+
+// optional tells whether a feature may be lacking on any kernel.
+func (f *Features) optional(name Feature) bool { return f.known[name].Optional }
 
 // ask runs every probe, also after one has answered: the others are its check.
 func (p FeatureProbes) ask(ctx context.Context) (bool, error) {

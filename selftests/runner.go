@@ -35,8 +35,8 @@ type Runner struct {
 	Out io.Writer
 	// Verbose shows the diagnostics of passed cases, too.
 	Verbose bool
-	// NoSkip makes a failure of every skip: for kernels that are known to
-	// have everything.
+	// NoSkip makes a failure of every skip but over an optional feature: for
+	// kernels that are known to have everything.
 	NoSkip bool
 	// Notes are diagnostic lines at the head of the report.
 	Notes []string
@@ -59,6 +59,12 @@ func (r Result) OK() bool { return r.Failed == 0 && !r.Interrupted }
 
 // AllSkipped tells that there was nothing to test on this kernel.
 func (r Result) AllSkipped() bool { return r.OK() && r.Passed == 0 && r.Skipped > 0 }
+
+// outcome is how a case ended, and what feature a skip is for.
+type outcome struct {
+	ktap.Outcome
+	over Feature
+}
 
 // Run runs the cases and writes the report. The error tells that the report
 // could not be written or that the cases are unfit; failed cases are in the
@@ -88,11 +94,11 @@ func (r *Runner) Run(ctx context.Context, cases []Case) (Result, error) {
 			// there has to be caught, too.
 			sleep(ctx, orDefault(r.Settle, 300*time.Millisecond))
 		}
-		log.check(&o)
-		if o.Status == ktap.Skipped && r.NoSkip {
+		log.check(&o.Outcome)
+		if o.Status == ktap.Skipped && r.NoSkip && !r.Features.optional(o.over) {
 			o.Failf("skipped (%s), but nothing may be skipped in this run", o.Reason)
 		}
-		r.report(k, c, o, time.Since(start))
+		r.report(k, c, o.Outcome, time.Since(start))
 	}
 	n := k.Counts()
 	res.Passed, res.Failed, res.Skipped = n.Passed, n.Failed, n.Skipped
@@ -119,16 +125,16 @@ func (r *Runner) report(k *ktap.Writer, c Case, o ktap.Outcome, took time.Durati
 }
 
 // runCase runs one case and judges it.
-func (r *Runner) runCase(ctx context.Context, c Case) ktap.Outcome {
+func (r *Runner) runCase(ctx context.Context, c Case) outcome {
 	for _, f := range c.Needs {
 		has, err := r.Features.Has(ctx, f)
 		if err != nil {
-			o := ktap.Outcome{}
+			o := outcome{}
 			o.Failf("%v", err)
 			return o
 		}
 		if !has {
-			return ktap.Outcome{Status: ktap.Skipped, Reason: skipReason(f, r.Features.Since(f))}
+			return outcome{ktap.Outcome{Status: ktap.Skipped, Reason: skipReason(f, r.Features.Since(f))}, f}
 		}
 	}
 	limit := orDefault(c.Timeout, orDefault(r.Timeout, DefaultTimeout))
@@ -137,7 +143,7 @@ func (r *Runner) runCase(ctx context.Context, c Case) ktap.Outcome {
 	t := &T{ctx: cctx, c: c, features: r.Features}
 	done := make(chan struct{})
 	if err := r.start(t, done); err != nil {
-		o := ktap.Outcome{}
+		o := outcome{}
 		o.Failf("%v", err)
 		return o
 	}
@@ -200,16 +206,16 @@ func (r *Runner) overdue(t *T, done <-chan struct{}, limit time.Duration) {
 
 // judge makes an outcome of what the case left behind, and verifies a skip: the
 // case may only have skipped over a feature that is absent.
-func (r *Runner) judge(ctx context.Context, t *T) ktap.Outcome {
+func (r *Runner) judge(ctx context.Context, t *T) outcome {
 	t.mu.Lock()
-	o := ktap.Outcome{Lines: slices.Clone(t.lines)}
+	o := outcome{Outcome: ktap.Outcome{Lines: slices.Clone(t.lines)}}
 	hasFailed, over := t.failed, t.skipped
 	t.mu.Unlock()
 	switch {
 	case hasFailed:
 		o.Status = ktap.Failed
 	case over != "":
-		o.Status, o.Reason = ktap.Skipped, skipReason(over, r.Features.Since(over))
+		o.over, o.Status, o.Reason = over, ktap.Skipped, skipReason(over, r.Features.Since(over))
 		switch has, err := r.Features.Has(ctx, over); {
 		case err != nil:
 			o.Failf("skipped, but: %v", err)

@@ -40,6 +40,7 @@ func testFeatures() *Features {
 	return NewFeatures([]FeatureProbes{
 		{Feature: "there", Probes: []Probe{answers("a", true, nil), answers("b", true, nil)}},
 		{Feature: "missing", Since: "Linux 9.9", Probes: []Probe{answers("a", false, nil), answers("b", false, nil)}},
+		{Feature: "optional", Optional: true, Probes: []Probe{answers("a", false, nil)}},
 		{Feature: "disputed", Probes: []Probe{answers("netlink", true, nil), answers("symbols", false, nil)}},
 		{Feature: "unknowable", Probes: []Probe{answers("a", false, nil), answers("b", false, errors.New("no permission"))}},
 	})
@@ -227,6 +228,19 @@ func TestNoSkip(t *testing.T) {
 	}
 	res, out = runCases(t, Runner{NoSkip: true}, cases)
 	if res.Failed != 1 || res.AllSkipped() || !strings.Contains(out, "nothing may be skipped in this run") {
+		t.Errorf("%+v\n%s", res, out)
+	}
+}
+
+// TestNoSkipOptional: what a kernel may lack whatever its release may be skipped
+// all the same, whether the case needs it or asks on its way.
+func TestNoSkipOptional(t *testing.T) {
+	cases := []Case{
+		{Name: "needs", Doc: "d", Needs: []Feature{"optional"}, Run: func(*T) {}},
+		{Name: "asks", Doc: "d", MayNeed: []Feature{"optional"}, Run: func(t *T) { t.SkipUnless("optional") }},
+	}
+	res, out := runCases(t, Runner{NoSkip: true}, cases)
+	if res.Skipped != 2 || res.Failed != 0 || !strings.Contains(out, "ok 2 asks # SKIP no optional") {
 		t.Errorf("%+v\n%s", res, out)
 	}
 }

@@ -18,7 +18,12 @@ const trialTimeout = 20 * time.Second
 // report: for probes that are made of the same steps as cases. The error tells
 // why fn failed.
 func Trial(ctx context.Context, fn func(t *T)) error {
-	tctx, cancel := context.WithTimeout(ctx, trialTimeout)
+	return TrialWithin(ctx, trialTimeout, fn)
+}
+
+// TrialWithin is Trial with a time limit of its own.
+func TrialWithin(ctx context.Context, limit time.Duration, fn func(t *T)) error {
+	tctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	t := &T{ctx: tctx, c: Case{Run: fn}, features: NewFeatures(nil)}
 	done := make(chan struct{})
@@ -30,7 +35,7 @@ func Trial(ctx context.Context, fn func(t *T)) error {
 		return err
 	}
 	// A little more than the time there is, for cleaning up.
-	if !wait(done, trialTimeout+trialTimeout/4) {
+	if !wait(done, limit+trialTimeout/4) {
 		return errors.New("does not end")
 	}
 	t.mu.Lock()

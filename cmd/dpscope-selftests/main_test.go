@@ -63,7 +63,6 @@ func TestUsage(t *testing.T) {
 		{"run --timeout 0s", "must be positive"},
 		{"run --timeout soon", "invalid argument"},
 		{"", "a command is missing"},
-		{"matrix", "unknown command"},
 		{"upstream --tool perl", `tool "perl": no such tool (there are: python)`},
 		{"upstream --timeout 0s", "must be positive"},
 		{"upstream --jobs 0", "must be positive"},
@@ -73,6 +72,18 @@ func TestUsage(t *testing.T) {
 		{"upstream --suite woody", `suite "woody": no such suite`},
 		{"specs --kernel 2.4", `kernel "2.4": no such kernel`},
 		{"specs extra", "unknown command"},
+		{"nothing", "unknown command"},
+		{"parity --count 0", "must be positive"},
+		{"parity --only -2", "no list has such a number"},
+		{"parity --jobs 0", "must be positive"},
+		{"parity --kernels 6.1,6.1", "named twice"},
+		{"parity --kernels 5.10", `kernel "5.10"`},
+		{"parity 6.1", "unknown command"},
+		{"parity compare", "a file is missing"},
+		{"matrix --from", "a file is missing"},
+		{"matrix report.log", "files are taken with --from only"},
+		{"matrix --kernels 5.10", `kernel "5.10"`},
+		{"differences all", "unknown command"},
 	} {
 		status, out, errs := run(t, strings.Fields(tt.args)...)
 		if status != cli.ExitUsage || out != "" || !strings.Contains(errs, tt.want) || strings.Count(errs, "\n") != 1 {

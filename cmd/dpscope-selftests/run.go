@@ -67,7 +67,7 @@ func checkPrivilege() error {
 
 func runCases(cmd *cobra.Command, chosen []selftests.Case, opt options) error {
 	ctx := cmd.Context()
-	notes := []string{kernelName()}
+	notes := []string{kernelName(), origin().Note()}
 	for _, err := range cases.LoadModules(ctx) {
 		if opt.verbose {
 			notes = append(notes, err.Error())

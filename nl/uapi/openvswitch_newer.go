@@ -7,15 +7,15 @@ package uapi
 
 // enum ovs_packet_attr, continued.
 const (
-	OVS_PACKET_ATTR_UPCALL_PID = 12 // u32, Linux 7.2
+	OVS_PACKET_ATTR_UPCALL_PID = 12 // u32, Linux 6.17
 )
 
 // enum ovs_vport_attr, continued.
 const (
-	OVS_VPORT_ATTR_UPCALL_STATS = 10 // nested OVS_VPORT_UPCALL_ATTR_*, Linux 6.3
+	OVS_VPORT_ATTR_UPCALL_STATS = 10 // nested OVS_VPORT_UPCALL_ATTR_*, Linux 6.2
 )
 
-// enum ovs_vport_upcall_attr, Linux 6.3.
+// enum ovs_vport_upcall_attr, Linux 6.2.
 const (
 	OVS_VPORT_UPCALL_ATTR_SUCCESS = 0 // u64
 	OVS_VPORT_UPCALL_ATTR_FAIL    = 1 // u64

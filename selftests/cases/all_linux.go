@@ -10,5 +10,5 @@ import (
 
 // All lists every case in the order of the report.
 func All() []selftests.Case {
-	return slices.Concat(tcCases(), psampleCases(), userspaceCases(), ovsCases(), probabilityCases(), inputCases(), tunnelCases(), moduleCases())
+	return slices.Concat(tcCases(), psampleCases(), userspaceCases(), ovsCases(), probabilityCases(), inputCases(), tunnelCases(), knownCases(), moduleCases())
 }

@@ -4,6 +4,7 @@
 // by packet and byte by byte. All lists them; Features tells how to find out
 // what a kernel offers.
 //
-// Plain cases hold on every kernel. Cases that need a feature state it, and
-// what differs between kernels on purpose is in one table, KnownDifferences.
+// Plain cases hold on every kernel. Cases that need a feature state it. What
+// differs between kernels on purpose is in one table, KnownDifferences, of which
+// each row is a case.
 package cases

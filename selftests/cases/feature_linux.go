@@ -36,6 +36,8 @@ const (
 	PsampleAction selftests.Feature = "psample-action"
 	// VXLAN is vxlan devices that take metadata from packets.
 	VXLAN selftests.Feature = "vxlan"
+	// Tracepoints is tracefs with the tracepoint of dropped packets.
+	Tracepoints selftests.Feature = "tracepoints"
 	// IdleModules: psample, act_sample and openvswitch are loaded as modules,
 	// and nobody else uses them.
 	IdleModules selftests.Feature = "idle-modules"
@@ -80,6 +82,10 @@ func Features() []selftests.FeatureProbes {
 				t.Must(err)
 				return true
 			})},
+		}},
+		{Feature: Tracepoints, Since: "a kernel built with tracing, as those for real machines are", Optional: userMode(), Probes: []selftests.Probe{
+			{Name: "/proc/filesystems", Has: hasTracefs},
+			{Name: "the tracepoint", Has: trial(hasDropTrace)},
 		}},
 		{Feature: IdleModules, Since: "psample, act_sample and openvswitch as modules that nobody else uses", Probes: []selftests.Probe{
 			{Name: "/proc/modules", Has: modulesIdle},

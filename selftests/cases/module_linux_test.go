@@ -54,31 +54,3 @@ func FuzzParseModules(f *testing.F) {
 		}
 	})
 }
-
-func TestRelease(t *testing.T) {
-	for _, tt := range []struct {
-		s    string
-		want Release
-		ok   bool
-	}{
-		{"6.1.176", Release{6, 1}, true},
-		{"6.12.107+deb13-amd64", Release{6, 12}, true},
-		{"7.2.7", Release{7, 2}, true},
-		{"10.0-rc1", Release{10, 0}, true},
-		{"six", Release{}, false},
-	} {
-		got, err := parseRelease(tt.s)
-		if (err == nil) != tt.ok || tt.ok && got != tt.want {
-			t.Errorf("%q: %v, %v", tt.s, got, err)
-		}
-	}
-	drop := KnownDifferences[0]
-	for _, tt := range []struct {
-		r       Release
-		refused bool
-	}{{Release{6, 1}, true}, {Release{6, 5}, true}, {Release{6, 6}, false}, {Release{7, 0}, false}, {Release{5, 19}, true}} {
-		if got := drop.want(tt.r) != nil; got != tt.refused {
-			t.Errorf("%s on %v refused: %v", drop.Name, tt.r, got)
-		}
-	}
-}

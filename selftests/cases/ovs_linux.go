@@ -36,6 +36,11 @@ func ovsCases() []selftests.Case {
 			Run: ovsPsampleLast,
 		},
 		{
+			Name: "ovs-psample-last-no-drop", Needs: append(action[:3:3], Tracepoints),
+			Doc: "a packet that ends with psample counts as used: no drop reason is traced",
+			Run: ovsPsampleLastNoDrop,
+		},
+		{
 			Name: "ovs-psample-no-listener", Needs: action,
 			Doc: "psample without a listener lets packets pass and harms nothing",
 			Run: ovsNoListener,
@@ -212,6 +217,21 @@ func ovsPsampleLast(t *selftests.T) {
 	b.send.Send(frame, 5)
 	w.checkAll(t, "afterwards", samples.Expect(5), false)
 	b.recv.Expect(5, frame)
+}
+
+func ovsPsampleLastNoDrop(t *selftests.T) {
+	b := newBridge(t)
+	for what, actions := range map[string]odp.Actions{
+		"psample":               {odp.Psample{Group: 1}},
+		"trunc, psample":        {odp.Trunc{MaxLen: 20}, odp.Psample{Group: 1}},
+		"sample(100%, psample)": {odp.Sample{Probability: always, Actions: odp.Actions{odp.Psample{Group: 1}}}},
+		"clone(psample)":        {odp.Clone{Actions: odp.Actions{odp.Psample{Group: 1}}}},
+	} {
+		b.flow(actions...)
+		if got := b.seeDrop(t); got != "no reason" {
+			t.Errorf("%s as the last action: %s is traced", what, got)
+		}
+	}
 }
 
 func ovsNoListener(t *selftests.T) {

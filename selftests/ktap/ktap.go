@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package ktap writes reports in KTAP, the kernel's test anything protocol,
-// version 1.
+// Package ktap writes and reads reports in KTAP, the kernel's test anything
+// protocol, version 1.
 package ktap
 
 import (
@@ -18,12 +18,32 @@ const (
 	Passed Status = iota
 	Failed
 	Skipped
+	// Expected is a failure that was reckoned with and does not count (XFAIL).
+	Expected
 )
+
+// String is a word for tables.
+func (s Status) String() string {
+	switch s {
+	case Passed:
+		return "ok"
+	case Failed:
+		return "FAIL"
+	case Skipped:
+		return "skip"
+	case Expected:
+		return "xfail"
+	}
+	return fmt.Sprintf("status %d", int(s))
+}
+
+// MarshalText is the word, for JSON.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Outcome is a test's end with what there is to say about it.
 type Outcome struct {
 	Status Status
-	Reason string // of a skip
+	Reason string // of a skip or an expected failure
 	Lines  []string
 }
 
@@ -34,7 +54,7 @@ func (o *Outcome) Failf(format string, args ...any) {
 }
 
 // Counts are the results of a report so far.
-type Counts struct{ Passed, Failed, Skipped int }
+type Counts struct{ Passed, Failed, Skipped, Expected int }
 
 // Writer writes a report. The first write error sticks.
 type Writer struct {
@@ -68,7 +88,7 @@ func (k *Writer) Note(line string) { k.printf("# %s\n", printable(line)) }
 
 // Result writes the next test's result; its lines are the caller's to note.
 func (k *Writer) Result(name string, o Outcome) {
-	n := k.counts.Passed + k.counts.Failed + k.counts.Skipped + 1
+	n := k.counts.Passed + k.counts.Failed + k.counts.Skipped + k.counts.Expected + 1
 	switch o.Status {
 	case Skipped:
 		k.counts.Skipped++
@@ -79,12 +99,16 @@ func (k *Writer) Result(name string, o Outcome) {
 	case Failed:
 		k.counts.Failed++
 		k.printf("not ok %d %s\n", n, name)
+	case Expected:
+		k.counts.Expected++
+		k.printf("not ok %d %s # XFAIL %s\n", n, name, printable(o.Reason))
 	}
 }
 
 // Totals writes the line the kernel's own tests end with.
 func (k *Writer) Totals() {
-	k.printf("# Totals: pass:%d fail:%d xfail:0 xpass:0 skip:%d error:0\n", k.counts.Passed, k.counts.Failed, k.counts.Skipped)
+	k.printf("# Totals: pass:%d fail:%d xfail:%d xpass:0 skip:%d error:0\n",
+		k.counts.Passed, k.counts.Failed, k.counts.Expected, k.counts.Skipped)
 }
 
 // Bail tells that not all tests were run.

@@ -10,25 +10,27 @@ import (
 
 func TestWriter(t *testing.T) {
 	var out strings.Builder
-	k := NewWriter(&out, 3)
+	k := NewWriter(&out, 4)
 	k.Note("a\tb\x1b[31m\r")
 	k.Result("one", Outcome{})
 	o := Outcome{Status: Skipped, Reason: "no\nperf"}
 	k.Result("two", o)
 	o.Failf("%d of %d", 1, 2)
 	k.Result("three", o)
+	k.Result("four", Outcome{Status: Expected, Reason: "it moves"})
 	k.Bail("out\nof time")
 	k.Totals()
 	const want = `KTAP version 1
-1..3
+1..4
 # a b?[31m?
 ok 1 one
 ok 2 two # SKIP no?perf
 not ok 3 three
+not ok 4 four # XFAIL it moves
 Bail out! out?of time
-# Totals: pass:1 fail:1 xfail:0 xpass:0 skip:1 error:0
+# Totals: pass:1 fail:1 xfail:1 xpass:0 skip:1 error:0
 `
-	if out.String() != want || k.Err() != nil || k.Counts() != (Counts{1, 1, 1}) {
+	if out.String() != want || k.Err() != nil || k.Counts() != (Counts{1, 1, 1, 1}) {
 		t.Errorf("%v, %+v:\n%s", k.Err(), k.Counts(), out.String())
 	}
 	if o.Lines[0] != "1 of 2" {

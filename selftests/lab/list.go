@@ -30,6 +30,8 @@ type Entry struct {
 	// Source tells the packages it is made from, with their versions once it
 	// is built.
 	Source string `json:"source"`
+	// Compiler is what its modules were built with, known once they are.
+	Compiler string `json:"compiler,omitempty"`
 	// SourceDir and BuildDir are there for kernels built from source: what
 	// building more modules for them takes.
 	SourceDir string `json:"source_dir,omitempty"`
@@ -103,7 +105,7 @@ func List() ([]Entry, error) {
 		img, err := b.Cache.Load(k.ID())
 		switch {
 		case err == nil:
-			e.Version, e.Size, e.Source = img.Release, img.Size, img.Origin
+			e.Version, e.Size, e.Source, e.Compiler = img.Release, img.Size, img.Origin, img.Inputs.Compiler
 			e.Reason = b.Stale(k, img)
 			e.Built = e.Reason == ""
 			e.SourceDir, e.BuildDir = b.Cache.ModuleDirs(img)

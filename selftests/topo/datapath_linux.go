@@ -42,6 +42,20 @@ func NewDatapath(t *selftests.T, ns *nl.NetNS, name string) *Datapath {
 	return &Datapath{t: t, ns: ns, c: c, dp: dp}
 }
 
+// Ports are the datapath's, the local one among them.
+func (d *Datapath) Ports() []ovs.Vport {
+	out, err := d.c.Vports(d.t.Context(), d.dp)
+	d.t.Must(err)
+	return out
+}
+
+// TryPort makes a port by a device's name, with the kernel's refusal as the
+// result.
+func (d *Datapath) TryPort(name string) error {
+	_, err := d.c.AddVport(d.t.Context(), d.dp, ovs.VportConfig{Name: name})
+	return err
+}
+
 // AddDev makes a port of a device and returns its number.
 func (d *Datapath) AddDev(dev Dev) uint32 {
 	v, err := d.c.AddVport(d.t.Context(), d.dp, ovs.VportConfig{Name: dev.Name})
@@ -51,8 +65,11 @@ func (d *Datapath) AddDev(dev Dev) uint32 {
 
 // Flow is a flow that takes every packet of a port, or of a recirculation.
 type Flow struct {
-	InPort  uint32
-	Recirc  uint32
+	InPort uint32
+	Recirc uint32
+	// Types are those of up to two tags, from outside in, and what follows
+	// them. None matches packets without tags.
+	Types   []uint16
 	Actions odp.Actions
 }
 
@@ -62,11 +79,34 @@ func (f Flow) match() odp.Match {
 	}
 	// The kernel insists on an Ethernet header; its mask is all zeros.
 	eth := odp.Field{Type: uapi.OVS_KEY_ATTR_ETHERNET, Value: make([]byte, 12), Mask: make([]byte, 12)}
-	return odp.Match{Fields: []odp.Field{
+	return odp.Match{Fields: append([]odp.Field{
 		u32(uapi.OVS_KEY_ATTR_RECIRC_ID, f.Recirc),
 		u32(uapi.OVS_KEY_ATTR_IN_PORT, f.InPort),
 		eth,
-	}}
+	}, tagged(f.Types)...)}
+}
+
+// tagged matches packets with tags. Of a tag the kernel wants its type matched
+// and the bit that tells a tag from none, and of what follows the type, too.
+func tagged(types []uint16) []odp.Field {
+	if len(types) == 0 {
+		return nil
+	}
+	fields := []odp.Field{{Type: uapi.OVS_KEY_ATTR_ETHERTYPE, Value: binary.BigEndian.AppendUint16(nil, types[0]), Mask: []byte{0xff, 0xff}}}
+	if len(types) == 1 {
+		if types[0] == EtherTypeIPv4 {
+			// Has to be there; any will do.
+			fields = append(fields, odp.Field{Type: uapi.OVS_KEY_ATTR_IPV4, Value: make([]byte, 12)})
+		}
+		return fields
+	}
+	present := []byte{0x10, 0}
+	inner := odp.Match{Fields: tagged(types[1:])}
+	encap := odp.Field{Type: uapi.OVS_KEY_ATTR_ENCAP}
+	// They are a handful of bytes: neither can fail.
+	encap.Value, _ = inner.AppendKey(nil)
+	encap.Mask, _ = inner.AppendMask(nil)
+	return append(fields, odp.Field{Type: uapi.OVS_KEY_ATTR_VLAN, Value: present, Mask: present}, encap)
 }
 
 // PutFlow installs a flow, or gives the one for the same packets new actions.
@@ -110,20 +150,32 @@ func (d *Datapath) RawActions() [][]byte {
 // Execute has the datapath run actions on a packet as if it had come in by a
 // port (OVS_PACKET_CMD_EXECUTE).
 func (d *Datapath) Execute(inPort uint32, frame []byte, actions odp.Actions) {
+	d.ExecuteWith(inPort, frame, actions, nil)
+}
+
+// ExecuteWith is Execute with further OVS_PACKET_ATTR_* attributes.
+func (d *Datapath) ExecuteWith(inPort uint32, frame []byte, actions odp.Actions, extra []byte) {
 	g, f := d.generic(uapi.OVS_PACKET_FAMILY)
-	attrs := nl.AppendAttr(nil, uapi.OVS_PACKET_ATTR_PACKET, frame)
-	attrs, err := nl.AppendNested(attrs, uapi.OVS_PACKET_ATTR_KEY, func(b []byte) ([]byte, error) {
-		b = nl.AppendUint32(b, uapi.OVS_KEY_ATTR_IN_PORT, inPort)
-		return nl.AppendAttr(b, uapi.OVS_KEY_ATTR_ETHERNET, frame[:12]), nil
-	})
+	attrs, err := executeAttrs(inPort, frame, actions)
 	d.t.Must(err)
-	attrs, err = nl.AppendNested(attrs, uapi.OVS_PACKET_ATTR_ACTIONS, actions.AppendNetlink)
-	d.t.Must(err)
+	attrs = append(attrs, extra...)
 	_, err = g.Execute(d.t.Context(), nl.GenericRequest{
 		Op: "inject packet into datapath", Object: d.dp.Name, Family: f, Command: uapi.OVS_PACKET_CMD_EXECUTE,
 		Version: uapi.OVS_PACKET_VERSION, Header: d.header(), Attrs: attrs,
 	})
 	d.t.Must(err)
+}
+
+func executeAttrs(inPort uint32, frame []byte, actions odp.Actions) ([]byte, error) {
+	attrs := nl.AppendAttr(nil, uapi.OVS_PACKET_ATTR_PACKET, frame)
+	attrs, err := nl.AppendNested(attrs, uapi.OVS_PACKET_ATTR_KEY, func(b []byte) ([]byte, error) {
+		b = nl.AppendUint32(b, uapi.OVS_KEY_ATTR_IN_PORT, inPort)
+		return nl.AppendAttr(b, uapi.OVS_KEY_ATTR_ETHERNET, frame[:12]), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return nl.AppendNested(attrs, uapi.OVS_PACKET_ATTR_ACTIONS, actions.AppendNetlink)
 }
 
 // ovsHeaderLen is sizeof(struct ovs_header), linux/openvswitch.h.

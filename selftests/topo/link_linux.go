@@ -149,6 +149,27 @@ func (d *Dev) SetMTU(t *selftests.T, mtu uint32) {
 	t.Must(err)
 }
 
+// Messages and attributes of alternative names, linux/rtnetlink.h and
+// linux/if_link.h.
+const (
+	rtmNewLinkProp = 108
+	iflaPropList   = 52
+	iflaAltIfname  = 53
+)
+
+// AddAltName gives the device one more name.
+func (d *Dev) AddAltName(t *selftests.T, name string) {
+	data, err := nl.AppendNested(ifinfomsg(d.Index), iflaPropList, func(b []byte) ([]byte, error) {
+		return nl.AppendString(b, iflaAltIfname, name), nil
+	})
+	t.Must(err)
+	_, err = route(t, d.NS).Execute(t.Context(), nl.Request{
+		Op: "add name " + name + " to device", Object: d.Name, Type: rtmNewLinkProp,
+		Flags: netlink.Create | netlink.Excl | netlink.Append, Data: data, AttrsAt: ifinfomsgLen,
+	})
+	t.Must(err)
+}
+
 // Delete removes the device, and with a veth its peer.
 func (d *Dev) Delete(t *selftests.T) {
 	_, err := route(t, d.NS).Execute(t.Context(), nl.Request{

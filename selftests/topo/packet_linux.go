@@ -85,22 +85,38 @@ func (s *Sender) Send(frame []byte, n int) {
 
 // TrySend is Send for goroutines that must not end the case.
 func (s *Sender) TrySend(frame []byte, n int) error {
+	return s.send(n, func(int) []byte { return frame })
+}
+
+// SendEach is Send of different frames, in their order.
+func (s *Sender) SendEach(frames [][]byte) {
+	if err := s.send(len(frames), func(i int) []byte { return frames[i] }); err != nil {
+		s.t.Fatalf("%v", err)
+	}
+}
+
+// send sends frames 0 to n-1.
+func (s *Sender) send(n int, frame func(i int) []byte) error {
 	var (
-		iov  unix.Iovec
+		iovs [sendBatch]unix.Iovec
 		msgs [sendBatch]mmsghdr
 	)
-	iov.Base = &frame[0]
-	iov.SetLen(len(frame))
 	for i := range msgs {
-		msgs[i].hdr.Iov = &iov
+		msgs[i].hdr.Iov = &iovs[i]
 		msgs[i].hdr.SetIovlen(1)
 	}
-	for ahead := 0; n > 0; {
-		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&msgs[0])), uintptr(min(n, sendBatch)), 0, 0, 0)
+	for done, ahead := 0, 0; done < n; {
+		batch := min(n-done, sendBatch)
+		for i := range batch {
+			f := frame(done + i)
+			iovs[i].Base = &f[0]
+			iovs[i].SetLen(len(f))
+		}
+		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&msgs[0])), uintptr(batch), 0, 0, 0)
 		switch errno {
 		case 0:
-			n -= int(sent)
-			if ahead += int(sent); ahead >= sendAhead || n == 0 {
+			done += int(sent)
+			if ahead += int(sent); ahead >= sendAhead || done == n {
 				s.backlog.settle()
 				ahead = 0
 			}

@@ -22,6 +22,7 @@ import (
 	"github.com/dpscope/dpscope/selftests/lab/guest"
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
 	"github.com/dpscope/dpscope/selftests/lab/suites"
+	"github.com/dpscope/dpscope/selftests/matrix"
 )
 
 // Options say what to run where.
@@ -112,6 +113,10 @@ func (b *bench) notes(what string) []string {
 	return []string{
 		fmt.Sprintf("%s of %s %s", what, b.tree.Package, b.tree.Version),
 		fmt.Sprintf("on kernel %s (%s, %s), userland %s", b.image.Name, b.image.Release, b.Place.Kernel.VM, b.Suite),
+		matrix.Origin{
+			Kernel: b.image.Name, VM: string(b.Place.Kernel.VM), Release: b.image.Release,
+			Tests: fmt.Sprintf("%s of %s %s", what, b.tree.Package, b.tree.Version),
+		}.Note(),
 	}
 }
 
