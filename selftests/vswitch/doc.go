@@ -15,7 +15,8 @@
 // A switch lives in a directory of its own (sockets, database, logs); Environ
 // tells programs where. The kernel's datapath has one name for all of them,
 // ovs-system, and Stop deletes it: a network namespace has room for one Open
-// vSwitch, whoever started it, and others run beside it in theirs
-// (Options.NetNS). Nothing waits for a fixed time: each step returns when Open
-// vSwitch says that it is done, or at once when one of its daemons has ended.
+// vSwitch, whoever started it, so Start refuses one where there is such a
+// datapath; others run beside it in theirs (Options.NetNS). Nothing waits for a
+// fixed time: each step returns when Open vSwitch says that it is done, or at
+// once when one of its daemons has ended.
 package vswitch

@@ -116,6 +116,11 @@ func (s *Switch) startDaemon(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	// Another one's datapath would be taken over, and deleted in the end. Once
+	// the daemon is launched, what goes by that name is ours.
+	if err := s.wantNoDatapath(ctx); err != nil {
+		return err
+	}
 	s.daemon, err = s.launch("ovs-vswitchd", "--pidfile", "--log-file", "-vconsole:warn")
 	if err != nil {
 		return err
@@ -236,19 +241,40 @@ func (s *Switch) end(ctx context.Context, p *proc.Proc, how ...string) error {
 	return err
 }
 
-// removeDatapath takes away what an ovs-vswitchd has left that was killed.
+// ErrDatapathInUse is the cause when a network namespace has an Open vSwitch
+// already, or what one has left.
+var ErrDatapathInUse = errors.New("the network namespace has this datapath already")
+
+// wantNoDatapath refuses a namespace in which somebody else's Open vSwitch runs.
+func (s *Switch) wantNoDatapath(ctx context.Context) error {
+	return s.withDatapaths(func(c *ovs.Client) error {
+		_, err := c.Datapath(ctx, kernelDatapath)
+		if err == nil {
+			err = fmt.Errorf("start Open vSwitch: %s: %w", kernelDatapath, ErrDatapathInUse)
+		}
+		return err
+	})
+}
+
+// removeDatapath takes away what an ovs-vswitchd of ours has left that was
+// killed.
 func (s *Switch) removeDatapath(ctx context.Context) error {
+	return s.withDatapaths(func(c *ovs.Client) error { return c.DelDatapath(ctx, kernelDatapath) })
+}
+
+// withDatapaths does something about the switch's datapath; that there is none
+// is no error.
+func (s *Switch) withDatapaths(do func(*ovs.Client) error) error {
 	ns, err := nl.OpenNetNS(s.netns)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = ns.Close() }()
 	c, err := ovs.Open(ns)
-	if err != nil {
-		return err
+	if err == nil {
+		defer func() { _ = c.Close() }()
+		err = do(c)
 	}
-	defer func() { _ = c.Close() }()
-	err = c.DelDatapath(ctx, kernelDatapath)
 	_, noModule := errors.AsType[*nl.UnsupportedError](err)
 	if errors.Is(err, ovs.ErrNoDatapath) || noModule {
 		return nil

@@ -265,3 +265,38 @@ func TestNotStarted(t *testing.T) {
 		t.Errorf("left behind: %q", left)
 	}
 }
+
+// TestForeignDatapath refuses a namespace that has an Open vSwitch, and leaves
+// it as it is.
+func TestForeignDatapath(t *testing.T) {
+	needLab(t)
+	first := start(t, Options{})
+	h1, h2 := pair(t, first, "")
+	second, err := Start(t.Context(), Options{})
+	if !errors.Is(err, ErrDatapathInUse) || second != nil || !strings.Contains(err.Error(), kernelDatapath) {
+		t.Errorf("a second switch: %v", err)
+	}
+	wantPing(t, h1, h2, 5)
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	// Neither is taken what nobody looks after.
+	c, err := ovs.Open(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.AddDatapath(t.Context(), ovs.DatapathConfig{Name: kernelDatapath}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(t.Context(), Options{}); !errors.Is(err, ErrDatapathInUse) {
+		t.Errorf("with a datapath that is left over: %v", err)
+	}
+	if err := c.DelDatapath(t.Context(), kernelDatapath); err != nil {
+		t.Errorf("the other one's datapath: %v", err)
+	}
+	if left := leftovers(t, ""); left != nil {
+		t.Errorf("left: %q", left)
+	}
+}
