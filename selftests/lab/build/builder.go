@@ -250,7 +250,7 @@ func stageDir(dir string, fill func() error) error {
 	}
 	if err := fill(); err != nil {
 		// Broken pieces are of no use and can be large.
-		_ = os.RemoveAll(dir)
+		_ = removeAll(dir)
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, completeName), nil, 0o644); err != nil {

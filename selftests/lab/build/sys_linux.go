@@ -10,6 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,10 +27,66 @@ func inode(info fs.FileInfo) (uint64, bool) {
 	return st.Ino, true
 }
 
-// ownGroup lets the end of a command's context end all its children.
-func ownGroup(cmd *exec.Cmd) {
+// dying is how long what has been killed may take to be gone.
+const dying = 20 * time.Second
+
+// ownGroup lets the end of a command's context end all its children. Whoever
+// has waited for the command calls gone then, before files are removed that its
+// children may be writing: it waits for theirs. The first process of a PID
+// namespace is gone when all of them are.
+func ownGroup(cmd *exec.Cmd) (gone func()) {
+	var mu sync.Mutex // the command's context can end while Cancel is called
+	var children []unix.PollFd
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel = func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		children = append(children, openChildren(cmd.Process.Pid)...)
+		return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		limit := time.Now().Add(dying)
+		for _, c := range children {
+			for {
+				left := max(0, time.Until(limit))
+				if _, err := unix.Poll([]unix.PollFd{c}, int(left.Milliseconds())); !errors.Is(err, unix.EINTR) {
+					break
+				}
+			}
+			_ = unix.Close(int(c.Fd))
+		}
+	}
+}
+
+// openChildren gives what can be waited on of a process's children.
+func openChildren(pid int) (children []unix.PollFd) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+	if err != nil {
+		return nil
+	}
+	for _, word := range strings.Fields(string(text)) {
+		child, err := strconv.Atoi(word)
+		if err != nil {
+			continue
+		}
+		if fd, err := unix.PidfdOpen(child, 0); err == nil {
+			children = append(children, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+		}
+	}
+	return children
+}
+
+// removeAll is os.RemoveAll that tries again while something that is dying still
+// writes there. In a directory that is removed nobody can make anything.
+func removeAll(dir string) error {
+	for limit := time.Now().Add(dying); ; time.Sleep(20 * time.Millisecond) {
+		err := os.RemoveAll(dir)
+		if !errors.Is(err, unix.ENOTEMPTY) || time.Now().After(limit) {
+			return err
+		}
+	}
 }
 
 // lock takes the lock on a file, at once or, after saying so, when its holder

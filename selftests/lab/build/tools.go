@@ -157,8 +157,10 @@ func (b *Builder) command(ctx context.Context, log *os.File, dir string, args ..
 	cmd := exec.CommandContext(ctx, path, args[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, toolEnv(), log, log
 	// A make that is ended must take its children along.
-	ownGroup(cmd)
-	if err := cmd.Run(); err != nil {
+	gone := ownGroup(cmd)
+	err = cmd.Run()
+	gone()
+	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -91,7 +91,7 @@ func filter(ctx context.Context, in io.Reader, use func(io.Reader) error, args .
 	}
 	cmd := exec.CommandContext(ctx, program, args[1:]...)
 	cmd.Env, cmd.Stdin = toolEnv(), in
-	ownGroup(cmd)
+	gone := ownGroup(cmd)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.StdoutPipe()
@@ -108,6 +108,7 @@ func filter(ctx context.Context, in io.Reader, use func(io.Reader) error, args .
 		_ = cmd.Cancel()
 	}
 	err = cmd.Wait()
+	gone()
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -5,12 +5,12 @@
 package labtest
 
 import (
-	"bufio"
 	"bytes"
-	"io"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -204,42 +204,45 @@ func TestInterruptedSuite(t *testing.T) {
 	cache := t.TempDir()
 	cmd := exec.Command(dplab, "build", "trixie")
 	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+cache)
-	r, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
 	log := filepath.Join(cache, "dpscope/lab/logs/suite-trixie.log")
-	lines := bufio.NewScanner(r)
-	for lines.Scan() && !strings.Contains(lines.Text(), "installing them") {
-	}
 	// In the middle of it, with the new system's own file systems mounted.
-	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Minute); ; {
 		text, _ := os.ReadFile(log)
 		if strings.Contains(string(text), "Unpacking required packages") {
 			break
 		}
+		select {
+		case err := <-ended:
+			t.Fatalf("the build has ended: %v\n%s\n%s", err, errs.String(), text)
+		case <-time.After(50 * time.Millisecond):
+		}
 		if time.Now().After(deadline) {
 			_ = cmd.Process.Kill()
-			t.Fatalf("the packages are not installed:\n%s", text)
+			<-ended
+			t.Fatalf("the packages are not installed:\n%s\n%s", errs.String(), text)
 		}
+	}
+	if got := users(cache); len(got) < 2 {
+		t.Errorf("the build and what it runs are not found: %v", got)
 	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	rest, _ := io.ReadAll(r)
-	if got := exitStatus(t, cmd.Wait()); got != 1 || !strings.Contains(string(rest), "interrupted") {
-		t.Errorf("status %d\n%s", got, rest)
+	if got := exitStatus(t, <-ended); got != 1 || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("status %d\n%s", got, errs.String())
 	}
 	if dirs, _ := filepath.Glob(filepath.Join(cache, "dpscope/lab/suites/*-*")); dirs != nil {
 		t.Errorf("left: %v", dirs)
 	}
-	for _, p := range processes() {
-		if line := strings.Join(p.args, " "); strings.Contains(line, cache) || strings.Contains(line, "/debootstrap/debootstrap") {
-			t.Errorf("left: process %d %s", p.pid, line)
-		}
+	if left := users(cache); left != nil {
+		t.Errorf("left: %q", left)
 	}
 	if mounts, err := os.ReadFile("/proc/self/mounts"); err != nil || strings.Contains(string(mounts), cache) {
 		t.Errorf("left: %v\n%s", err, mounts)
@@ -247,6 +250,26 @@ func TestInterruptedSuite(t *testing.T) {
 	if why, err := filepath.Glob(filepath.Join(cache, "dpscope/lab/suites/*.failed")); err != nil || why != nil {
 		t.Errorf("an interruption was noted: %v", why)
 	}
+}
+
+// users lists the processes that have to do with a cache of a test's own, by
+// their command line, variables, directory or mounts: a build's programs have a
+// root elsewhere, and no variables.
+func users(cache string) (found []string) {
+	// A file system knows the path only from its own root on.
+	own := filepath.Join(filepath.Base(filepath.Dir(cache)), filepath.Base(cache)) + "/"
+	for _, p := range processes() {
+		proc := filepath.Join("/proc", strconv.Itoa(p.pid))
+		environ, _ := os.ReadFile(filepath.Join(proc, "environ"))
+		mounts, _ := os.ReadFile(filepath.Join(proc, "mountinfo"))
+		cwd, _ := os.Readlink(filepath.Join(proc, "cwd"))
+		line := strings.Join(p.args, " ")
+		if strings.Contains(line, cache) || strings.Contains(string(environ), "="+cache) ||
+			strings.Contains(cwd+"/", own) || strings.Contains(string(mounts), own) {
+			found = append(found, fmt.Sprintf("process %d %s", p.pid, line))
+		}
+	}
+	return found
 }
 
 // TestSuiteWithoutRoot installs one in a guest, as somebody who owns nothing
