@@ -127,6 +127,10 @@ const (
 	CodeSignal      = 128
 )
 
+// ErrSilent is the cause when a guest was given up because it did not come up
+// in time: it may be broken, or its host too busy.
+var ErrSilent = errors.New("the guest said nothing")
+
 // Error is a failure of the lab itself.
 type Error struct {
 	Err error

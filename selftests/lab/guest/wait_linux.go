@@ -173,7 +173,7 @@ func (m *machine) follow(ctx context.Context) *progress {
 		case err := <-m.broken:
 			force(err)
 		case <-boot.C:
-			force(fmt.Errorf("boot: the guest said nothing for %v", m.bootLimit()))
+			force(fmt.Errorf("boot: %w for %v", ErrSilent, m.bootLimit()))
 		case <-limit:
 			limit, p.timedOut = nil, true
 			ask(unix.SIGTERM)
