@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dpscope/dpscope/cmd/internal/cli"
+	"github.com/dpscope/dpscope/cmd/internal/labcli"
 	"github.com/dpscope/dpscope/selftests/lab"
 	"github.com/dpscope/dpscope/selftests/lab/build"
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
@@ -17,7 +18,7 @@ import (
 )
 
 func buildCommand() *cobra.Command {
-	var machine vm
+	var machine labcli.VM
 	cmd := &cobra.Command{
 		Use:   "build [flags] [KERNEL|SUITE...]",
 		Short: "build kernels and suites, or bring them up to date",
@@ -48,14 +49,14 @@ also when the suite has newer packages, until it is named here.`,
 			if cli.Interrupted(cmd.Context()) {
 				return err
 			}
-			printDetails(cmd, err)
+			labcli.PrintDetails(cmd, err)
 			if errors.Is(err, build.ErrTools) || errors.Is(err, build.ErrUnavailable) {
 				return &cli.Error{Code: cli.ExitUnsupported, Err: err}
 			}
 			return err
 		},
 	}
-	machine.add(cmd)
+	machine.Add(cmd)
 	return cmd
 }
 

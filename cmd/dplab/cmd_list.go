@@ -14,6 +14,7 @@ import (
 
 	"github.com/dpscope/dpscope/cmd/internal/cli"
 	"github.com/dpscope/dpscope/selftests/lab"
+	"github.com/dpscope/dpscope/selftests/lab/build"
 )
 
 func listCommand() *cobra.Command {
@@ -56,7 +57,7 @@ func tabulate(w io.Writer, entries []lab.Entry, userlands []lab.Suite) {
 	for _, e := range entries {
 		version, size := "-", "-"
 		if e.Version != "" {
-			version, size = e.Version, megabytes(e.Size)
+			version, size = e.Version, build.Megabytes(e.Size)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, e.VM, version, size, state(e.Built, e.Reason), e.Source)
 	}
@@ -66,7 +67,7 @@ func tabulate(w io.Writer, entries []lab.Entry, userlands []lab.Suite) {
 	for _, e := range userlands {
 		version, size, from := "-", "-", e.Summary
 		if e.OpenVSwitch != "" {
-			version, size = e.OpenVSwitch, megabytes(e.Size)
+			version, size = e.OpenVSwitch, build.Megabytes(e.Size)
 			from = fmt.Sprintf("%d packages of %s", e.Packages, e.Date.Local().Format(time.DateOnly))
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Name, version, size, state(e.Built, e.Reason), from)
@@ -79,5 +80,3 @@ func state(built bool, reason string) string {
 	}
 	return reason
 }
-
-func megabytes(size int64) string { return fmt.Sprintf("%d MB", (size+1<<19)>>20) }

@@ -18,8 +18,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dpscope/dpscope/cmd/internal/cli"
+	"github.com/dpscope/dpscope/cmd/internal/labcli"
 	"github.com/dpscope/dpscope/selftests/lab"
-	"github.com/dpscope/dpscope/selftests/lab/build"
 	"github.com/dpscope/dpscope/selftests/lab/guest"
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
 	"github.com/dpscope/dpscope/selftests/lab/suites"
@@ -28,7 +28,7 @@ import (
 // guestFlags are those of the commands that boot a guest.
 type guestFlags struct {
 	kernel  string
-	vm      vm
+	vm      labcli.VM
 	smp     int
 	suite   string
 	memory  memory
@@ -41,7 +41,7 @@ func (f *guestFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.kernel, "kernel", kernels.Default, "kernel to boot (see: dplab list)")
 	fl.StringVar(&f.suite, "suite", suites.Host, "userland: that of a Debian suite instead of the host's (see: dplab list)")
-	f.vm.add(cmd)
+	f.vm.Add(cmd)
 	fl.IntVar(&f.smp, "smp", 0, fmt.Sprintf("number of processors (default: 1 with --vm %s, which has no more, %d with --vm %s)",
 		kernels.UML, lab.DefaultSMP(kernels.QEMU), kernels.QEMU))
 	fl.Var(&f.memory, "mem", fmt.Sprintf("the guest's memory, in bytes or with M or G (default: %dM with --vm %s, %dM with --vm %s)",
@@ -71,35 +71,6 @@ func completeSuites(*cobra.Command, []string, string) ([]string, cobra.ShellComp
 		names = append(names, s.Name+"\t"+s.Summary)
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
-}
-
-// vm is what runs the kernel, on the command line.
-type vm kernels.VM
-
-func (v *vm) add(cmd *cobra.Command) {
-	*v = vm(kernels.UML)
-	cmd.Flags().Var(v, "vm", "what runs the kernel: uml, a process of the host, or qemu, a machine")
-	_ = cmd.RegisterFlagCompletionFunc("vm", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return []string{
-			string(kernels.UML) + "\tuser-mode Linux: a process of the host",
-			string(kernels.QEMU) + "\tDebian's kernel for real machines, several processors",
-		}, cobra.ShellCompDirectiveNoFileComp
-	})
-}
-
-func (v *vm) String() string { return string(*v) }
-
-// Type names the kind of value in help texts.
-func (v *vm) Type() string { return "VM" }
-
-// Set reads a name.
-func (v *vm) Set(text string) error {
-	parsed, err := kernels.ParseVM(text)
-	if err == nil && text == "" {
-		err = errors.New("want a name")
-	}
-	*v = vm(parsed)
-	return err
 }
 
 // memory is a size on the command line; zero is the default of the VM.
@@ -221,20 +192,6 @@ func boot(cmd *cobra.Command, opt lab.Options) error {
 
 // labFailed reports a failure that is not the command's.
 func labFailed(cmd *cobra.Command, err error) error {
-	printDetails(cmd, err)
+	labcli.PrintDetails(cmd, err)
 	return &cli.Error{Code: guest.CodeLab, Err: err}
-}
-
-// printDetails prints what an error carries beyond its one line.
-func printDetails(cmd *cobra.Command, err error) {
-	if boot, ok := errors.AsType[*guest.Error](err); ok {
-		for _, line := range boot.Console {
-			fmt.Fprintf(cmd.ErrOrStderr(), "console: %s\n", line)
-		}
-	}
-	if log, ok := errors.AsType[*build.LogError](err); ok {
-		for _, line := range log.Lines {
-			fmt.Fprintf(cmd.ErrOrStderr(), "log: %s\n", line)
-		}
-	}
 }

@@ -86,7 +86,7 @@ func (s *selftest) guest(t *testing.T) string {
 			if args[0] != "dplab-guard" || len(args) < 2 {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(args[1], "uml.pid")); err == nil {
+			if _, err := os.Stat(filepath.Join(args[1], "kernel.pid")); err == nil {
 				return args[1]
 			}
 		}

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dpscope/dpscope/cmd/internal/cli"
+	"github.com/dpscope/dpscope/cmd/internal/labcli"
 	"github.com/dpscope/dpscope/selftests/lab/build"
-	"github.com/dpscope/dpscope/selftests/lab/guest"
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
 	"github.com/dpscope/dpscope/selftests/lab/suites"
 	"github.com/dpscope/dpscope/selftests/upstream"
@@ -25,41 +25,29 @@ import (
 // guests.
 type labFlags struct {
 	upstream.Options
-	vm string
+	vm labcli.VM
 }
 
 func (f *labFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.Series, "series", upstream.Series[0], "kernel series whose source it is taken from: "+strings.Join(upstream.Series, " or "))
 	fl.StringVar(&f.Kernel, "kernel", kernels.Default, "kernel to judge (see: dplab list)")
-	fl.StringVar(&f.vm, "vm", string(kernels.UML), "what runs the kernel: uml, or qemu for Debian's kernel of real machines")
+	f.vm.Add(cmd)
 	fl.StringVar(&f.Suite, "suite", "trixie", "userland of the guests: a Debian suite (see: dplab list)")
 	_ = cmd.RegisterFlagCompletionFunc("series", cobra.FixedCompletions(upstream.Series, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func (f *labFlags) options(cmd *cobra.Command) (upstream.Options, error) {
+func (f *labFlags) options(cmd *cobra.Command) upstream.Options {
 	opt := f.Options
+	opt.VM = kernels.VM(f.vm)
 	opt.Log = cmd.ErrOrStderr()
-	var err error
-	if opt.VM, err = kernels.ParseVM(f.vm); err != nil {
-		return opt, cli.Usagef("%w", err)
-	}
-	return opt, nil
+	return opt
 }
 
 // labError gives an error of the lab its exit status, and prints what it
 // carries beyond its one line.
 func labError(cmd *cobra.Command, err error) error {
-	if boot, ok := errors.AsType[*guest.Error](err); ok {
-		for _, line := range boot.Console {
-			fmt.Fprintf(cmd.ErrOrStderr(), "console: %s\n", line)
-		}
-	}
-	if log, ok := errors.AsType[*build.LogError](err); ok {
-		for _, line := range log.Lines {
-			fmt.Fprintf(cmd.ErrOrStderr(), "log: %s\n", line)
-		}
-	}
+	labcli.PrintDetails(cmd, err)
 	switch {
 	case errors.Is(err, kernels.ErrUnknown) || errors.Is(err, suites.ErrUnknown) || errors.Is(err, upstream.ErrUnknownSeries):
 		return cli.Usagef("%w", err)
@@ -89,6 +77,7 @@ interrupted; 2 usage; 3 kernel, source or userland are not to be had; 4
 everything was skipped.`,
 		Example: `  dpscope-selftests upstream psample netlink_checks
   dpscope-selftests upstream --series 7.2 --kernel 7.2
+  dpscope-selftests upstream --vm qemu --suite trixie
   dpscope-selftests upstream --list`,
 	}
 	flags.add(cmd)
@@ -110,10 +99,7 @@ everything was skipped.`,
 		if err != nil {
 			return cli.Usagef("%w", err)
 		}
-		opt, err := flags.options(cmd)
-		if err != nil {
-			return err
-		}
+		opt := flags.options(cmd)
 		tests, place, err := upstream.Tests(cmd.Context(), opt)
 		if err != nil {
 			return labError(cmd, err)
@@ -187,10 +173,7 @@ userland are not to be had.`,
 	}
 	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		opt, err := flags.options(cmd)
-		if err != nil {
-			return err
-		}
+		opt := flags.options(cmd)
 		ok, err := upstream.Specs(cmd.Context(), opt, lineFlusher{cmd})
 		switch {
 		case err != nil:

@@ -56,3 +56,6 @@ func readNote(path string) string {
 	}
 	return strings.Join(strings.Fields(string(text)), " ")
 }
+
+// Megabytes words a size for tables and messages.
+func Megabytes(size int64) string { return fmt.Sprintf("%d MB", (size+1<<19)>>20) }

@@ -146,7 +146,7 @@ func (b *Builder) userland(ctx context.Context, s suites.Suite, asked bool) (Use
 		return Userland{}, fmt.Errorf("build suite %s: %w", s.Name, err)
 	}
 	writeNote(b.Cache.userlandFailure(s.Name), nil)
-	what := fmt.Sprintf("%d packages, Open vSwitch %s, %d MB", u.Count, u.OpenVSwitch, (u.Size+1<<19)>>20)
+	what := fmt.Sprintf("%d packages, Open vSwitch %s, %s", u.Count, u.OpenVSwitch, Megabytes(u.Size))
 	if have && old.Dir == u.Dir {
 		b.say("suite %s is up to date (%s)", s.Name, what)
 		return u, nil
