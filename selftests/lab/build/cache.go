@@ -12,6 +12,7 @@
 //	images/<id>.json     which of them is current, and what it was made from
 //	suites/<name>-<key>/ the file tree of a Debian suite, in root
 //	suites/<name>.json   as for images; <name>.lock is held to build it
+//	kvm/<id>-<key>.json  whether the host's processors run an image
 //	logs/, slots/, lock
 //
 // A directory counts only once the file "complete" is in it, so that a build
@@ -114,6 +115,8 @@ type Image struct {
 	Libraries string `json:"libraries,omitempty"`
 	// Initrd is the archive with the modules a machine needs to start.
 	Initrd string `json:"initrd,omitempty"`
+	// Base is the stage whose release decided which version was taken.
+	Base string `json:"base,omitempty"`
 	// Origin tells in words what the image was made from.
 	Origin string    `json:"origin"`
 	Size   int64     `json:"size_bytes"`

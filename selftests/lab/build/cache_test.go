@@ -147,9 +147,25 @@ func TestCollect(t *testing.T) {
 	img := fakeImage(t, c, "6.1")
 	machine := fakeImage(t, c, "6.12.qemu")
 	kernel := c.stage("kernel", machine.Inputs.kernelKey())
+	// Made from the version of a user-mode kernel that has no image.
+	asUML := fakeImage(t, c, "6.1.qemu.uml")
+	asUML.Base = c.stage("uml", "6.1um2")
+	if err := c.save("6.1.qemu.uml", asUML); err != nil {
+		t.Fatal(err)
+	}
+	answers := filepath.Join(c.Root, "kvm")
+	if err := os.Mkdir(answers, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	answer, gone := filepath.Join(answers, "6.12.qemu-1.json"), filepath.Join(answers, "6.12.qemu-0.json")
+	for _, file := range []string{answer, answer + ".lock", gone, gone + ".lock", gone + ".4711"} {
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	old := filepath.Join(c.Root, "images", "6.1-0")
 	used, unused := c.stage("uml", img.Inputs.UML), c.stage("uml", "6.1um0")
-	for _, dir := range []string{old, used, unused, kernel, c.stage("headers", "0")} {
+	for _, dir := range []string{old, used, unused, kernel, asUML.Base, c.stage("headers", "0")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -157,6 +173,8 @@ func TestCollect(t *testing.T) {
 	b.collect()
 	for dir, want := range map[string]bool{
 		img.Dir: true, used: true, old: false, unused: false, machine.Dir: true, kernel: true, c.stage("headers", "0"): false,
+		asUML.Dir: true, asUML.Base: true,
+		answer: true, answer + ".lock": true, gone: false, gone + ".lock": false, gone + ".4711": false,
 	} {
 		if _, err := os.Stat(dir); (err == nil) != want {
 			t.Errorf("%s is there: %v", dir, err == nil)

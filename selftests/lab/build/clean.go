@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
 	"github.com/dpscope/dpscope/selftests/lab/suites"
@@ -27,6 +28,7 @@ func (b *Builder) collect() {
 		if k.VM == kernels.QEMU {
 			keep[b.Cache.stage("kernel", img.Inputs.kernelKey())] = true
 			keep[b.Cache.stage("headers", img.Inputs.headersKey())] = true
+			keep[img.Base] = true
 		} else {
 			keep[b.Cache.stage("uml", img.Inputs.umlKey())] = true
 		}
@@ -47,6 +49,20 @@ func (b *Builder) collect() {
 			} else if removed {
 				b.say("removed %s/%s, no longer needed", sub, d.Name())
 			}
+		}
+	}
+	b.collectAnswers(keep)
+}
+
+// collectAnswers removes what is known about images that are no longer kept,
+// with the locks and what a write that was cut off has left.
+func (b *Builder) collectAnswers(keep map[string]bool) {
+	dir := filepath.Join(b.Cache.Root, "kvm")
+	files, _ := os.ReadDir(dir)
+	for _, f := range files {
+		image, _, _ := strings.Cut(f.Name(), ".json")
+		if !keep[filepath.Join(b.Cache.Root, "images", image)] {
+			_ = os.Remove(filepath.Join(dir, f.Name()))
 		}
 	}
 }

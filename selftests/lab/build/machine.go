@@ -24,7 +24,7 @@ type machineKernel struct {
 // makeMachine runs the stages of a kernel for qemu.
 func (w *work) makeMachine() (Image, error) {
 	in := Inputs{Recipe: recipe, Machine: machineRecipe, Kernel: w.k.ID(), Without: w.k.Without}
-	version, err := w.machineVersion()
+	version, base, err := w.machineVersion()
 	if err != nil {
 		return Image{}, err
 	}
@@ -57,7 +57,7 @@ func (w *work) makeMachine() (Image, error) {
 		Modules: filepath.Join(dir, "lib", "modules", kernel.release),
 		Initrd:  filepath.Join(dir, initrdName),
 		Origin:  w.origin(version, "", in), Size: treeSize(dir), Built: time.Now().UTC().Truncate(time.Second),
-		Inputs: in, Compiler: compiler,
+		Base: base, Inputs: in, Compiler: compiler,
 	}
 	if _, err := os.Stat(img.Linux); err != nil {
 		img.Linux = filepath.Join(dir, "vmlinuz")
@@ -65,18 +65,20 @@ func (w *work) makeMachine() (Image, error) {
 	return img, w.keep(&img)
 }
 
-// machineVersion picks the version of the kernel's package.
-func (w *work) machineVersion() (string, error) {
+// machineVersion picks the version of the kernel's package, and names the stage
+// that told which, if there is one.
+func (w *work) machineVersion() (version, base string, err error) {
 	var wanted string
 	if w.k.Base == kernels.AsUML {
-		var err error
-		if wanted, err = w.umlRelease(); err != nil {
-			return "", err
+		uml, err := w.userMode()
+		if err != nil {
+			return "", "", err
 		}
+		wanted, base = uml.release, uml.dir
 	}
 	all, err := w.apt.Versions(w.ctx, w.k.Package)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var versions []string
 	for _, v := range all {
@@ -85,35 +87,34 @@ func (w *work) machineVersion() (string, error) {
 		}
 	}
 	if len(versions) == 0 {
-		return "", fmt.Errorf("find %s %s: %w: %s has %s", w.k.Package, w.k.Series, ErrUnavailable, w.where(), offer(all))
+		return "", "", fmt.Errorf("find %s %s: %w: %s has %s", w.k.Package, w.k.Series, ErrUnavailable, w.where(), offer(all))
 	}
 	if wanted == "" {
-		return versions[0], nil
+		return versions[0], base, nil
 	}
 	if v, ok := kernels.SourceFor(versions, wanted); ok {
-		return v, nil
+		return v, base, nil
 	}
 	v, ok := kernels.NearestSource(versions, wanted)
 	if !ok {
-		return "", fmt.Errorf("find %s %s: %w: %s has %s", w.k.Package, wanted, ErrUnavailable, w.where(), offer(all))
+		return "", "", fmt.Errorf("find %s %s: %w: %s has %s", w.k.Package, wanted, ErrUnavailable, w.where(), offer(all))
 	}
 	w.say("the kernel at hand nearest to the user-mode kernel's %s is %s", wanted, v)
-	return v, nil
+	return v, base, nil
 }
 
-// umlRelease is the release of the series' user-mode kernel.
-func (w *work) umlRelease() (string, error) {
+// userMode is the series' user-mode kernel, unpacked.
+func (w *work) userMode() (umlKernel, error) {
 	k, err := kernels.Find(w.k.Series, kernels.UML)
 	if err != nil {
-		return "", err
+		return umlKernel{}, err
 	}
 	uml := &work{Builder: w.Builder, ctx: w.ctx, k: k, apt: w.apt}
 	in, err := uml.umlInputs()
 	if err != nil {
-		return "", err
+		return umlKernel{}, err
 	}
-	kernel, err := uml.umlStage(in)
-	return kernel.release, err
+	return uml.umlStage(in)
 }
 
 // release lists a package and those made with it as "name version" words
