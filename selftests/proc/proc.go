@@ -10,7 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"runtime"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -35,9 +36,12 @@ type Proc struct {
 	out, errs output
 	done      chan struct{}
 	waitErr   error // valid once done is closed
+	kill      sync.Once
 }
 
-// Start starts a program. Whoever calls it ends it, with Kill at the latest.
+// Start starts a program, in a process group of its own and in the network
+// namespace of the process, whatever that of the calling thread is. Whoever
+// calls it ends it, with Kill at the latest.
 func Start(opt Options, argv ...string) (*Proc, error) {
 	if len(argv) == 0 {
 		return nil, errors.New("start: no program given")
@@ -49,13 +53,23 @@ func Start(opt Options, argv ...string) (*Proc, error) {
 	p.cmd.Dir, p.cmd.Env = opt.Dir, opt.Env
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.errs
 	p.cmd.WaitDelay = stragglers
-	if err := p.cmd.Start(); err != nil {
+	// It does not outlive a test that is killed. The signal comes when the
+	// thread ends that has started it: one is kept for it.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.waitErr = p.cmd.Wait()
+			close(p.done)
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start %s: %w", argv[0], err)
 	}
-	go func() {
-		p.waitErr = p.cmd.Wait()
-		close(p.done)
-	}()
 	return p, nil
 }
 
@@ -65,10 +79,11 @@ func (p *Proc) Name() string { return p.name }
 // PID is its process id.
 func (p *Proc) PID() int { return p.cmd.Process.Pid }
 
-// Stdout is what it has written to standard output so far.
+// Stdout is what it has written to standard output so far. Of more than some
+// megabytes it is the beginning and the end; a line between them says so.
 func (p *Proc) Stdout() string { return p.out.text() }
 
-// Stderr is what it has written to standard error so far.
+// Stderr is the same of standard error.
 func (p *Proc) Stderr() string { return p.errs.text() }
 
 // Done is closed when the program has ended and its outputs are complete.
@@ -82,30 +97,30 @@ func (p *Proc) Signal(sig os.Signal) error {
 	return nil
 }
 
-// Kill ends it by force and waits for that. On one that has ended it does
-// nothing.
+// Kill ends it by force, with all it has started and left in its process group,
+// and waits for its end. Of one that has ended, it ends what is left.
 func (p *Proc) Kill() {
-	_ = p.cmd.Process.Kill()
+	// Once: the group's number may be somebody else's later.
+	p.kill.Do(func() { _ = syscall.Kill(-p.PID(), syscall.SIGKILL) })
 	<-p.done
 }
 
 // WaitStderr waits until the program has written a text to standard error.
 func (p *Proc) WaitStderr(ctx context.Context, text string) error {
-	for {
-		said, more := p.errs.snapshot()
-		if strings.Contains(said, text) {
-			return nil
-		}
-		select {
-		case <-more:
-		case <-p.done:
-			if strings.Contains(p.Stderr(), text) {
-				return nil
-			}
-			return p.failed(fmt.Sprintf("ended (%s) without saying %q", p.fate(), text))
-		case <-ctx.Done():
-			return p.failed(fmt.Sprintf("did not say %q: %v", text, context.Cause(ctx)))
-		}
+	w := p.errs.watch(text)
+	defer p.errs.unwatch(w)
+	select {
+	case <-w.found:
+		return nil
+	case <-p.done:
+	case <-ctx.Done():
+		return p.failed(fmt.Sprintf("did not say %q: %v", text, context.Cause(ctx)))
+	}
+	select {
+	case <-w.found: // right before its end
+		return nil
+	default:
+		return p.failed(fmt.Sprintf("ended (%s) without saying %q", p.fate(), text))
 	}
 }
 

@@ -5,8 +5,13 @@ package proc
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -82,7 +87,87 @@ func TestLeftOver(t *testing.T) {
 	if status != 0 || err != nil {
 		t.Errorf("status %d, %v", status, err)
 	}
-	_ = exec.Command("kill", strings.TrimSpace(p.Stdout())).Run()
+	// Its child is in its group: Kill ends it.
+	child, err := strconv.Atoi(strings.TrimSpace(p.Stdout()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(child, 0); err != nil {
+		t.Errorf("the child: %v", err)
+	}
+	p.Kill()
+	isGone(t, child)
+}
+
+// isGone wants a process to end soon. It may stay as a zombie if nobody waits.
+func isGone(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+	}
+	t.Errorf("process %d is there", pid)
+}
+
+func TestKillTakesGrandchildren(t *testing.T) {
+	p := sh(t, "sh -c 'sleep 1000 & echo $! >&2; wait' & wait")
+	if err := p.WaitStderr(soon(t), "\n"); err != nil {
+		t.Fatal(err)
+	}
+	grandchild, err := strconv.Atoi(strings.TrimSpace(p.Stderr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Kill()
+	isGone(t, grandchild)
+}
+
+// TestDiesWithItsStarter kills a process that has started a program.
+func TestDiesWithItsStarter(t *testing.T) {
+	if os.Getenv("PROC_STARTER") != "" {
+		p := sh(t, "exec sleep 1000")
+		fmt.Fprintf(os.Stderr, "pid %d.\n", p.PID())
+		<-p.Done()
+	}
+	starter, err := Start(Options{Env: append(os.Environ(), "PROC_STARTER=1")}, os.Args[0], "-test.run=^TestDiesWithItsStarter$")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(starter.Kill)
+	if err := starter.WaitStderr(soon(t), ".\n"); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Sscanf(starter.Stderr(), "pid %d.", &pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := starter.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	isGone(t, pid)
+}
+
+// TestThreadsEnd has many threads end, as code does that enters network
+// namespaces: no program dies of that.
+func TestThreadsEnd(t *testing.T) {
+	p := sh(t, "exec sleep 1000")
+	for range 200 {
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				runtime.LockOSThread() // ends with the goroutine
+				time.Sleep(time.Millisecond)
+			})
+		}
+		wg.Wait()
+	}
+	select {
+	case <-p.Done():
+		t.Error(p.Ended())
+	case <-time.After(50 * time.Millisecond):
+	}
 }
 
 func TestNotStarted(t *testing.T) {
