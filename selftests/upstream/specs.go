@@ -49,8 +49,9 @@ func Specs(ctx context.Context, opt Options, out io.Writer) (ok bool, err error)
 		}
 	}
 	var kernel capped
+	var seen report
 	argv := append([]string{"python3", "specs.py", "tree", "specs"}, b.notes("ynl")...)
-	res, err := b.boot(ctx, specsLimit, out, &kernel, argv...)
+	res, err := b.boot(ctx, specsLimit, io.MultiWriter(&seen, out), &kernel, argv...)
 	switch {
 	case err != nil:
 		return false, err
@@ -60,5 +61,5 @@ func Specs(ctx context.Context, opt Options, out io.Writer) (ok bool, err error)
 	for _, line := range selftests.Alarming(lines(kernel.String())) {
 		return false, fmt.Errorf("check specifications: kernel log: %s", line)
 	}
-	return res.Code == 0, nil
+	return seen.judge(res.Code)
 }
