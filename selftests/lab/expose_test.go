@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // tree makes a small root whose links lead to where they do in one.
@@ -40,7 +42,9 @@ func TestHas(t *testing.T) {
 	root := tree(t)
 	for path, want := range map[string]bool{
 		"/": true, "/bin/sh": true, "/usr/bin": true, "/var/run": true, "/var/lock": true, "/var/run/lock": true,
-		"/var/run/dplab": false, "/usr/bin/zsh": false, "/work": false, "/bin/sh/x": false, "/loop": false,
+		"/var/run/dplab": false, "/usr/bin/zsh": false, "/work": false, "/bin/sh/x": false,
+		// Where it leads nobody can tell.
+		"/loop": true,
 		// The host has it, the tree has not.
 		"/away": false, "/etc/passwd": false,
 	} {
@@ -79,5 +83,19 @@ func TestExpose(t *testing.T) {
 	installed := expose("/usr/bin/dplab", nil, "/cwd", root)
 	if slices.Contains(installed, "/usr/bin") || !slices.Contains(installed, "/usr/bin/dplab") || !slices.Contains(installed, "/usr/bin/tc-sample") {
 		t.Errorf("installed: %v", installed)
+	}
+}
+
+// TestExposeCannotTell has a kernel that cannot say what the tree has: nothing
+// of the suite's may be covered then.
+func TestExposeCannotTell(t *testing.T) {
+	root := tree(t)
+	defer func(f func(int, string, *unix.OpenHow) (int, error)) { openat2 = f }(openat2)
+	for _, errno := range []syscall.Errno{unix.ENOSYS, unix.EPERM, unix.EACCES, unix.EMFILE, unix.EAGAIN} {
+		openat2 = func(int, string, *unix.OpenHow) (int, error) { return -1, errno }
+		got := expose("/usr/bin/dplab", []string{"/usr/local/bin/prog"}, "/cwd", root)
+		if slices.Contains(got, "/usr/bin") || slices.Contains(got, "/usr/local/bin") || !slices.Contains(got, "/usr/bin/dplab") {
+			t.Errorf("%v: %v", errno, got)
+		}
 	}
 }
