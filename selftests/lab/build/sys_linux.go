@@ -66,7 +66,7 @@ func openChildren(pid int) (children []unix.PollFd) {
 	if err != nil {
 		return nil
 	}
-	for _, word := range strings.Fields(string(text)) {
+	for word := range strings.FieldsSeq(string(text)) {
 		child, err := strconv.Atoi(word)
 		if err != nil {
 			continue
