@@ -39,7 +39,8 @@ without what Debian's user-mode kernels lack. With --vm qemu it is the kernel
 that Debian installs on real machines, with tracing, several processors and
 nothing else different for the command. Processors are emulated: the kernel is
 slower then, by a factor of ten or more. KVM is used where it was seen to boot
-the very kernel, which is tried once and remembered until the host boots again.
+the very kernel, which is tried once and remembered until the host boots again
+(for twenty minutes, if the kernel was merely silent).
 
 SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command; a second one ends the
 guest.

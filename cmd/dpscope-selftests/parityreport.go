@@ -47,7 +47,7 @@ func (r *parityReport) print(cmd *cobra.Command) error {
 		h := r.runs[0].Header
 		k.Note(fmt.Sprintf("random action lists %d to %d of seed %d", h.From, h.From+h.Count-1, h.Seed))
 		for _, run := range r.runs {
-			k.Note(run.Header.String())
+			k.Note(run.String())
 		}
 		for _, line := range j.Summary(r.runs, r.all) {
 			k.Note(line)
