@@ -16,19 +16,39 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// seriesOf returns the patches a series file names, in order.
-func seriesOf(t *testing.T, dir string) []string {
+// entry is a line of a series file: a patch, and the file of the source whose
+// text tells that the patch is not needed.
+type entry struct{ patch, file, text string }
+
+// entriesOf returns the lines of a series file, in order.
+func entriesOf(t *testing.T, dir string) []entry {
 	t.Helper()
 	data, err := FS.ReadFile(path.Join(dir, "series"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
-	for line := range strings.Lines(string(data)) {
-		line, _, _ = strings.Cut(line, "#")
-		if line = strings.TrimSpace(line); line != "" {
-			names = append(names, line)
+	line := regexp.MustCompile(`^(\S+)(?:\s+unless\s+(\S+)\s+(\S.*))?$`)
+	var entries []entry
+	for text := range strings.Lines(string(data)) {
+		text, _, _ = strings.Cut(text, "#")
+		if text = strings.TrimSpace(text); text == "" {
+			continue
 		}
+		m := line.FindStringSubmatch(text)
+		if m == nil {
+			t.Fatalf("%s/series: %q is no line of the form NAME [unless FILE TEXT]", dir, text)
+		}
+		entries = append(entries, entry{m[1], m[2], m[3]})
+	}
+	return entries
+}
+
+// seriesOf returns the patches a series file names, in order.
+func seriesOf(t *testing.T, dir string) []string {
+	t.Helper()
+	var names []string
+	for _, e := range entriesOf(t, dir) {
+		names = append(names, e.patch)
 	}
 	return names
 }
@@ -71,6 +91,37 @@ func TestSeriesListsThePatches(t *testing.T) {
 	}
 }
 
+// TestConditions makes sure that a patch which may be left out looks for the
+// fix in a file it would change itself, and not for a text it needs to find.
+func TestConditions(t *testing.T) {
+	conditional := 0
+	for _, dir := range bases(t) {
+		for _, e := range entriesOf(t, dir) {
+			if e.file == "" {
+				continue
+			}
+			conditional++
+			data, err := FS.ReadFile(path.Join(dir, e.patch))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Contains(data, []byte("\n+++ b/"+e.file+"\n")) {
+				t.Errorf("%s: the condition looks at %s, which the patch does not change", e.patch, e.file)
+			}
+			for line := range strings.Lines(string(data)) {
+				if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "-") {
+					if strings.Contains(line, e.text) {
+						t.Errorf("%s: applies only to a source with %q, and only to one without", e.patch, e.text)
+					}
+				}
+			}
+		}
+	}
+	if conditional == 0 {
+		t.Error("no patch depends on the source")
+	}
+}
+
 func TestPatchHeaders(t *testing.T) {
 	const author = `dpscope maintainers <maintainers@dpscope\.invalid>`
 	fields := []struct {
@@ -80,8 +131,8 @@ func TestPatchHeaders(t *testing.T) {
 		{"author", regexp.MustCompile(`(?m)^From: ` + author + `$`)},
 		{"sign-off", regexp.MustCompile(`(?m)^Signed-off-by: ` + author + `$`)},
 		{"subsystem in the subject", regexp.MustCompile(`(?m)^Subject: \[PATCH \d+/\d+\] net(/sched)?: [a-z_]+: `)},
-		{"upstream commit with subject", regexp.MustCompile(`(?m)^Upstream: commit [0-9a-f]{12}\n\("[^"\n]+"\)$`)},
-		{"later fixes", regexp.MustCompile(`(?m)^Fixes folded in:( none; upstream has none\.|\n commit [0-9a-f]{12}\b)`)},
+		{"upstream commit with subject", regexp.MustCompile(`(?m)^Upstream: (commit [0-9a-f]{12}\n\("[^"\n]+"\)|none; .+)$`)},
+		{"later fixes", regexp.MustCompile(`(?m)^Fixes folded in:( none(; upstream has none)?\.|\n commit [0-9a-f]{12}\b)`)},
 		{"difference on this kernel", regexp.MustCompile(`(?m)^On (\d+\.\d+): \S`)},
 	}
 	for _, dir := range bases(t) {

@@ -43,14 +43,15 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/kmod-check.XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 ext=$tmp/ext
-patches=$(series_patches "$series")
+all=$(series_patches "$series")
+patches=$(series_for "$series" "$src") || exit 1
 total=$(echo "$patches" | wc -l)
 
 # The series file and the directory name the same patches.
 (cd "$series" && ls ./*.patch | sed 's|^\./||' | sort) >"$tmp/have"
-echo "$patches" | sort >"$tmp/listed"
+echo "$all" | sort >"$tmp/listed"
 if diff -u "$tmp/listed" "$tmp/have" >"$tmp/diff"; then
-	ok "series: lists the $total patches there are"
+	ok "series: lists the $(echo "$all" | wc -l) patches there are; Linux $version needs $total of them"
 else
 	bad "series: does not list exactly the patches there are"
 	why "$tmp/diff"
@@ -58,7 +59,7 @@ fi
 
 # checkpatch looks for .git in the current directory, hence the cd. The one
 # type ignored is justified in README.md.
-for p in $patches; do
+for p in $all; do
 	if (cd "$tmp" && perl "$src/scripts/checkpatch.pl" --root="$src" --strict \
 		--show-types --no-summary --quiet --ignore UNKNOWN_COMMIT_ID \
 		"$series/$p") >"$tmp/log" 2>&1 && [ ! -s "$tmp/log" ]; then

@@ -29,7 +29,21 @@ series_dir() {
 
 # series_patches DIR: names listed in the series file, comments left out.
 series_patches() {
-	sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$1/series"
+	sed -e 's/#.*//' -e 's/[[:space:]].*//' -e '/^$/d' "$1/series"
+}
+
+# series_for DIR SRC: those of them the source needs. Whether it has a fix is
+# seen by its text: a distribution takes fixes from later versions.
+series_for() {
+	sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$1/series" | while read -r _name _word _file _text; do
+		if [ "$_word" = unless ] && [ -n "$_text" ]; then
+			[ -f "$2/$_file" ] || die "$2: has no $_file: not a complete kernel source"
+			if grep -qF -- "$_text" "$2/$_file"; then continue; fi
+		elif [ -n "$_word" ]; then
+			die "$1/series: $_name: expected 'unless FILE TEXT' after the name"
+		fi
+		echo "$_name"
+	done
 }
 
 # ext_git EXT ARGS...: git that sees neither the user's nor the system's
