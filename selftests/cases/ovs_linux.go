@@ -31,6 +31,16 @@ func ovsCases() []selftests.Case {
 			Run: ovsTruncPsample,
 		},
 		{
+			Name: "ovs-trunc-shorter", Needs: action,
+			Doc: "trunc counts from the packet's start, also when an action behind it takes a header off",
+			Run: ovsTruncShorter,
+		},
+		{
+			Name: "ovs-trunc-gso", Needs: action,
+			Doc: "a trunc of a packet that is segmented on its way to user space holds for each segment",
+			Run: ovsTruncGSO,
+		},
+		{
 			Name: "ovs-psample-last", Needs: action,
 			Doc: "psample as the last action consumes the packet: nothing leaks, the datapath goes on",
 			Run: ovsPsampleLast,
