@@ -83,12 +83,25 @@ else
 	why "$tmp/log"
 	exit 1
 fi
+
+# What the kernel's other modules were built against: its own list of symbols,
+# or else what the stock build exports.
+symvers=$kdir/Module.symvers
+if [ ! -f "$symvers" ]; then
+	symvers=$tmp/symvers
+	cp "$ext/Module.symvers" "$symvers" || exit 1
+fi
+
 n=0
 for p in $patches; do
 	if ! (apply_patch "$ext" "$series" "$p" "$version") 2>"$tmp/log"; then
 		bad "git am: $p"
 		why "$tmp/log"
 		exit 1
+	fi
+	if [ "$n" = $((total - 1)) ]; then
+		before=0
+		sh "$kmod/scripts/abi.sh" "$symvers" "$ext" >"$tmp/abi" 2>&1 || before=$?
 	fi
 	n=$((n + 1))
 	if ! kbuild "$ext" "$tmp/log" W=1; then
@@ -105,6 +118,18 @@ for p in $patches; do
 	fi
 done
 ok "git am: $total patches on Linux $version"
+
+# The last patch is there for other modules, so without it the comparison has
+# to find something.
+if [ "$before" = 0 ]; then
+	bad "abi: the comparison finds nothing without the last patch"
+	why "$tmp/abi"
+elif sh "$kmod/scripts/abi.sh" "$symvers" "$ext" >"$tmp/abi" 2>&1; then
+	sed 's/^ok   /ok   abi: /' "$tmp/abi"
+else
+	bad "abi: the modules do not fit the kernel's others"
+	why "$tmp/abi"
+fi
 
 # kernel-doc of the headers: a build looks at .c files only. Nobody documents
 # the __FOO_MAX that ends an enum.
