@@ -18,9 +18,8 @@ import "embed"
 //	make -C COPY ext SRC=<unpacked kernel source> EXT=<new directory>
 //	make -C COPY modules KDIR=<kernel build directory> EXT=<same directory> [ARCH=um]
 //
-// Afterwards the modules are net/psample/psample.ko, net/sched/act_sample.ko,
-// net/openvswitch/openvswitch.ko and, where the kernel's configuration has
-// them, net/openvswitch/vport-*.ko below EXT.
+// Afterwards the modules are net/psample/psample.ko, net/sched/act_sample.ko
+// and net/openvswitch/openvswitch.ko below EXT. All others of the kernel stay.
 //
 //go:embed Makefile scripts patches uapi specs
 var FS embed.FS
