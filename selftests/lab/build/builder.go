@@ -232,7 +232,7 @@ func (w *work) origin(version, libraries string, in Inputs) string {
 		if w.k.Without != "" {
 			n--
 		}
-		text += fmt.Sprintf(", %d patches", n)
+		text += fmt.Sprintf(", a series of %d patches", n)
 	}
 	return text
 }

@@ -102,13 +102,14 @@ func (w *work) buildModules(log *os.File, dir, src, kdir, updates string, variab
 	return install(ext, updates)
 }
 
-// takeBack undoes one patch of the series.
+// takeBack undoes one patch of the series. Those after it may have changed what
+// surrounds it.
 func (w *work) takeBack(log *os.File, kmod, ext string) error {
 	found, _ := filepath.Glob(filepath.Join(kmod, "patches", w.k.Patches, "*-"+w.k.Without+"*.patch"))
 	if len(found) != 1 {
 		return fmt.Errorf("take back patch %s: %d patches have that name, not one", w.k.Without, len(found))
 	}
-	return w.command(w.ctx, log, ext, "git", "apply", "-R", found[0])
+	return w.command(w.ctx, log, ext, "git", "apply", "-R", "-C1", found[0])
 }
 
 // buildZones builds the modules that deal with conntrack zones.
