@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dpscope/dpscope/selftests/lab/modtree"
 )
 
 // ours are the modules the patches change.
@@ -81,8 +83,7 @@ func (tr tree) users(t *testing.T, names ...string) []string {
 		}
 		for _, d := range deps {
 			if needed[d] {
-				name, _, _ := strings.Cut(filepath.Base(file), ".ko")
-				users = append(users, strings.ReplaceAll(name, "-", "_"))
+				users = append(users, modtree.Name(file))
 				break
 			}
 		}
