@@ -84,10 +84,27 @@ type FlowSpec struct {
 	Probe bool
 }
 
+// CheckKernel returns an *odp.UserspaceError when the flow has keys or actions
+// that only the userspace datapath of Open vSwitch has.
+func (s FlowSpec) CheckKernel() error {
+	if err := s.Match.CheckKernel(); err != nil {
+		return err
+	}
+	return s.Actions.CheckKernel()
+}
+
 // appendAttrs encodes the request; withActions says whether the action list,
-// possibly empty, is part of it.
+// possibly empty, is part of it. What only the userspace datapath has is refused
+// with an *odp.UserspaceError: the kernel takes some of these numbers for
+// something else.
 func (s FlowSpec) appendAttrs(b []byte, withActions bool) ([]byte, error) {
-	var err error
+	if !withActions {
+		s.Actions = nil
+	}
+	err := s.CheckKernel()
+	if err != nil {
+		return nil, err
+	}
 	if s.UFID != nil {
 		b = nl.AppendAttr(b, uapi.OVS_FLOW_ATTR_UFID, s.UFID)
 	}

@@ -42,7 +42,9 @@ func dumpFlowsCommand(netns openNetNS) *cobra.Command {
 		Short: "print the flows of a datapath",
 		Long: `dump-flows prints one flow per line: what it matches, its counters, when a
 packet last matched, and its actions. Fields that match anything are left out
-unless -m is given. Ports are numbers, with -m names.`,
+unless -m is given. Ports are numbers, with -m names. The text is that of Open
+vSwitch's ovs-dpctl, which cannot say everything; with -m --no-names nothing is
+lost: what it has no words for is written in forms of our own.`,
 		Example: "  ovs-dpctl dump-flows dp0\n  ovs-dpctl dump-flows dp0 -j | jq '.items[].actions[].psample.group'",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,7 +60,7 @@ unless -m is given. Ports are numbers, with -m names.`,
 					}
 					return ferr
 				}
-				o := odp.TextOptions{Verbose: more}
+				o := odp.TextOptions{Verbose: more, Lossless: more && numbers}
 				if names || more && !numbers {
 					if o.Names, err = s.portNames(cmd.Context(), dp); err != nil {
 						return err
@@ -162,7 +164,7 @@ func appendFlow(b []byte, f ovs.Flow, o odp.TextOptions, now uint64) []byte {
 	if o.Verbose {
 		b = append(b, ", dp:ovs"...) // the layer the flow is in; the kernel's tables have no other
 	}
-	return f.Actions.AppendText(append(b, ", actions:"...), o.Names)
+	return f.Actions.AppendText(append(b, ", actions:"...), o)
 }
 
 // usedAgo is how many milliseconds before now a packet last matched; ok is false

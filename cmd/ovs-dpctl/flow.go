@@ -25,10 +25,9 @@ exactly, one that is not mentioned matches anything, and so does a part not
 mentioned inside parentheses. Ports go by number or name.
 
 ACTIONS: output by port number or name, psample(group=N[,cookie=HEX]),
-sample(sample=P%,actions(...)), trunc(BYTES), userspace(pid=N[,userdata(HEX)]
-[,actions][,tunnel_out_port=N]), recirc(N), clone(...), push_vlan(vid=N,pcp=N),
-pop_vlan, ct_clear, meter(N), or drop alone. Keys and actions without a name
-here can be given by number: unknown(TYPE,hex=...).`,
+sample(sample=P%,actions(...)), trunc(BYTES), ct(...), set(KEY) and all others
+there are, or drop alone. Keys and actions without a name can be given by
+number: unknown(TYPE,hex=...). docs/odp-grammar.md has the whole grammar.`,
 		Example: `  ovs-dpctl add-flow dp0 'in_port(1),eth(),eth_type(0x0800),ipv4()' 'psample(group=7,cookie=0xc0ffee),2'
   ovs-dpctl add-flow dp0 'in_port(veth0),eth(),eth_type(0x0806),arp()' 'sample(sample=50%,actions(trunc(64),psample(group=7)))'`,
 		Args: cobra.RangeArgs(2, 3),
@@ -37,7 +36,7 @@ here can be given by number: unknown(TYPE,hex=...).`,
 			// Bad text is bad text, whether there is a datapath or not.
 			_, err := parseFlow(args[n], args[n+1], nil)
 			var syntax *odp.SyntaxError
-			if errors.As(err, &syntax) && syntax.Name == "" {
+			if err != nil && (!errors.As(err, &syntax) || syntax.Name == "") {
 				return err
 			}
 			return withClient(netns, func(s session) error {
@@ -75,6 +74,9 @@ func parseFlow(flow, actions string, ports odp.Ports) (ovs.FlowSpec, error) {
 	)
 	if spec.UFID, spec.Match, err = odp.ParseFlow(flow, ports); err == nil {
 		spec.Actions, err = odp.ParseActions(actions, ports)
+	}
+	if err == nil {
+		err = spec.CheckKernel()
 	}
 	if err != nil {
 		return spec, cli.Usagef("%w", err)

@@ -29,6 +29,7 @@ Exit status: 0 done, 1 failed, 2 usage, 3 the kernel lacks what is needed.`,
 		addDPCommand(netns), delDPCommand(netns), dumpDPsCommand(netns), showCommand(netns),
 		addIfCommand(netns), delIfCommand(netns),
 		addFlowCommand(netns), delFlowsCommand(netns), dumpFlowsCommand(netns),
+		parseFlowCommand(), parseActionsCommand(),
 	)
 	return root
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -23,16 +24,26 @@ type Schema struct {
 	root map[string]any
 	defs map[string]any
 
+	dir   string             // where the files are that it refers to
+	files map[string]*Schema // those read so far; nil for a schema without a file
+	mu    sync.Mutex
+
 	patterns sync.Map // compiled expressions by their text
 }
 
-// Load reads a schema file.
+// Load reads a schema file. It may refer to definitions in other files of the
+// same directory.
 func Load(path string) (*Schema, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(raw)
+	s, err := Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	s.dir, s.files = filepath.Dir(path), map[string]*Schema{}
+	return s, nil
 }
 
 // Parse reads a schema.
@@ -75,11 +86,11 @@ func (s *Schema) keyword(rule map[string]any, key string, v any, at string) erro
 	switch key {
 	case "$schema", "$id", "$defs", "title", "description":
 	case "$ref":
-		def, ok := s.defs[strings.TrimPrefix(arg.(string), "#/$defs/")].(map[string]any)
-		if !ok {
-			return fmt.Errorf("%s: the schema refers to %v, which it lacks", at, arg)
+		in, def, err := s.definition(arg.(string))
+		if err != nil {
+			return fmt.Errorf("%s: %w", at, err)
 		}
-		return s.check(def, v, at)
+		return in.check(def, v, at)
 	case "oneOf":
 		return s.oneOf(arg.([]any), v, at)
 	case "type":
@@ -116,6 +127,42 @@ func (s *Schema) keyword(rule map[string]any, key string, v any, at string) erro
 		return s.inside(rule, key, v, at)
 	}
 	return nil
+}
+
+// definition finds what #/$defs/NAME or FILE#/$defs/NAME refers to, and the
+// schema it is part of.
+func (s *Schema) definition(ref string) (*Schema, map[string]any, error) {
+	file, name, _ := strings.Cut(ref, "#")
+	in := s
+	if file != "" {
+		var err error
+		if in, err = s.file(file); err != nil {
+			return nil, nil, err
+		}
+	}
+	def, ok := in.defs[strings.TrimPrefix(name, "/$defs/")].(map[string]any)
+	if !ok {
+		return nil, nil, fmt.Errorf("the schema refers to %s, which it lacks", ref)
+	}
+	return in, def, nil
+}
+
+// file reads another schema of the same directory once.
+func (s *Schema) file(name string) (*Schema, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other := s.files[name]; other != nil {
+		return other, nil
+	}
+	if s.files == nil || name != filepath.Base(name) {
+		return nil, fmt.Errorf("the schema refers to %s, which is not beside it", name)
+	}
+	other, err := Load(filepath.Join(s.dir, name))
+	if err != nil {
+		return nil, err
+	}
+	s.files[name] = other
+	return other, nil
 }
 
 // inside applies the keywords about what an array or an object holds.

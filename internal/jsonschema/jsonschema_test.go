@@ -3,6 +3,7 @@
 package jsonschema
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -37,9 +38,36 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: %s passes", tt.schema, tt.bad)
 		}
 	}
-	for _, schema := range []string{`{"maxLength":3}`, `{"$ref":"#/$defs/none"}`} {
+	for _, schema := range []string{`{"maxLength":3}`, `{"$ref":"#/$defs/none"}`, `{"$ref":"ovs-odp.schema.json#/$defs/u8"}`} {
 		if s, err := Parse([]byte(schema)); err != nil || s.Check([]byte(`"a"`)) == nil {
 			t.Errorf("%s is taken", schema)
+		}
+	}
+}
+
+// TestOtherFile: a definition may be in a file beside the schema.
+func TestOtherFile(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a.json": `{"items":{"$ref":"b.json#/$defs/x"},"$defs":{"y":{"type":"string"}}}`,
+		"b.json": `{"$defs":{"x":{"$ref":"#/$defs/y"},"y":{"type":"integer"}}}`,
+		"c.json": `{"$ref":"../a.json#/$defs/y"}`,
+		"d.json": `{"$ref":"e.json#/$defs/y"}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		file, doc string
+		ok        bool
+	}{{"a.json", `[1,2]`, true}, {"a.json", `["1"]`, false}, {"c.json", `"1"`, false}, {"d.json", `"1"`, false}} {
+		s, err := Load(filepath.Join(dir, tt.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Check([]byte(tt.doc)); (err == nil) != tt.ok {
+			t.Errorf("%s: %s: %v", tt.file, tt.doc, err)
 		}
 	}
 }

@@ -196,6 +196,20 @@ const (
 	OVS_TUNNEL_KEY_ATTR_IPV4_INFO_BRIDGE = 16 // flag
 )
 
+// Nested attributes of OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS.
+const (
+	OVS_VXLAN_EXT_UNSPEC = 0
+	OVS_VXLAN_EXT_GBP    = 1 // u32
+)
+
+// enum ovs_nsh_key_attr: nested attributes of OVS_KEY_ATTR_NSH.
+const (
+	OVS_NSH_KEY_ATTR_UNSPEC = 0
+	OVS_NSH_KEY_ATTR_BASE   = 1 // struct ovs_nsh_key_base
+	OVS_NSH_KEY_ATTR_MD1    = 2 // struct ovs_nsh_key_md1
+	OVS_NSH_KEY_ATTR_MD2    = 3 // bytes
+)
+
 // enum ovs_frag_type.
 const (
 	OVS_FRAG_TYPE_NONE  = 0
@@ -284,7 +298,7 @@ const (
 	OVS_ACTION_ATTR_PUSH_ETH      = 14 // struct ovs_action_push_eth
 	OVS_ACTION_ATTR_POP_ETH       = 15 // no argument
 	OVS_ACTION_ATTR_CT_CLEAR      = 16 // no argument
-	OVS_ACTION_ATTR_PUSH_NSH      = 17 // nested OVS_NSH_KEY_ATTR_*
+	OVS_ACTION_ATTR_PUSH_NSH      = 17 // one nested OVS_KEY_ATTR_NSH
 	OVS_ACTION_ATTR_POP_NSH       = 18 // no argument
 	OVS_ACTION_ATTR_METER         = 19 // u32
 	OVS_ACTION_ATTR_CLONE         = 20 // nested OVS_ACTION_ATTR_*
@@ -307,6 +321,25 @@ const (
 	OVS_CT_ATTR_FORCE_COMMIT = 7 // flag
 	OVS_CT_ATTR_EVENTMASK    = 8 // u32
 	OVS_CT_ATTR_TIMEOUT      = 9 // string
+)
+
+// enum ovs_nat_attr: nested attributes of OVS_CT_ATTR_NAT.
+const (
+	OVS_NAT_ATTR_UNSPEC       = 0
+	OVS_NAT_ATTR_SRC          = 1 // flag
+	OVS_NAT_ATTR_DST          = 2 // flag
+	OVS_NAT_ATTR_IP_MIN       = 3 // struct in_addr or in6_addr
+	OVS_NAT_ATTR_IP_MAX       = 4 // struct in_addr or in6_addr
+	OVS_NAT_ATTR_PROTO_MIN    = 5 // u16
+	OVS_NAT_ATTR_PROTO_MAX    = 6 // u16
+	OVS_NAT_ATTR_PERSISTENT   = 7 // flag
+	OVS_NAT_ATTR_PROTO_HASH   = 8 // flag
+	OVS_NAT_ATTR_PROTO_RANDOM = 9 // flag
+)
+
+// enum ovs_hash_alg.
+const (
+	OVS_HASH_ALG_L4 = 0
 )
 
 // enum ovs_check_pkt_len_attr.

@@ -20,3 +20,8 @@ const (
 	OVS_VPORT_UPCALL_ATTR_SUCCESS = 0 // u64
 	OVS_VPORT_UPCALL_ATTR_FAIL    = 1 // u64
 )
+
+// enum ovs_hash_alg, continued.
+const (
+	OVS_HASH_ALG_SYM_L4 = 1
+)

@@ -7,21 +7,7 @@ import (
 	"strings"
 
 	"github.com/dpscope/dpscope/nl"
-	"github.com/dpscope/dpscope/nl/uapi"
 )
-
-const (
-	maxPsampleCookie = uapi.OVS_PSAMPLE_COOKIE_MAX_SIZE
-
-	etherTypeVLAN = 0x8100 // ETH_P_8021Q, linux/if_ether.h
-	vlanVIDMask   = 0x0fff // VLAN_VID_MASK, linux/if_vlan.h
-	vlanCFI       = 0x1000 // VLAN_CFI_MASK
-	vlanPCPShift  = 13     // VLAN_PRIO_SHIFT
-)
-
-// Ports maps device names to datapath port numbers, so that text may name a
-// port; nil knows none. Devices whose names are numbers cannot be named.
-type Ports map[string]uint32
 
 // ParseActions reads actions in ovs-dpctl's text form, and in the kernel
 // selftests' where that says the same: cookie(c0ffee) and cookie=c0ffee for
@@ -31,11 +17,19 @@ type Ports map[string]uint32
 //
 // It refuses a psample without a group, or with an empty cookie or one longer
 // than 16 bytes: the kernel would take or refuse them for reasons the writer
-// did not mean. Build such actions as values (Psample, Raw) or write them as
-// unknown(25,nested,hex=...).
+// did not mean. Build such actions as values (Psample, Raw), write them as
+// unknown(25,nested,hex=...), or read them in the Kselftest dialect.
 func ParseActions(s string, ports Ports) (Actions, error) {
-	p := &actionParser{scanner: scanner{what: "actions", s: s}, ports: ports}
+	return ParseOptions{Ports: ports}.Actions(s)
+}
+
+// Actions is ParseActions with options.
+func (o ParseOptions) Actions(s string) (Actions, error) {
+	p := &actionParser{keyParser{scanner{what: "actions", s: s, ParseOptions: o}}}
 	if strings.Trim(s, ", \t\r\n") == "" {
+		if o.Dialect == Kselftest {
+			return nil, nil
+		}
 		return nil, p.errf(0, `no actions; to drop packets write "drop"`)
 	}
 	as, err := p.list(0)
@@ -45,30 +39,32 @@ func ParseActions(s string, ports Ports) (Actions, error) {
 	if p.pos < len(s) {
 		return nil, p.errf(p.pos, "unexpected %q", p.peek())
 	}
-	if b, err := as.AppendNetlink(nil); err != nil || len(b) > nl.MaxAttrPayload {
+	if len(s) > nl.MaxAttrPayload/16 && as.size() > nl.MaxAttrPayload {
 		return nil, p.errf(0, "more actions than an attribute holds (%d bytes)", nl.MaxAttrPayload)
 	}
 	return as, nil
 }
 
-type actionParser struct {
-	scanner
-	ports Ports
+// size is how many bytes the actions take, or more than fit where they cannot
+// be encoded. Those of the userspace datapath count nothing.
+func (as Actions) size() int {
+	kernel := slices.DeleteFunc(slices.Clone(as), func(a Action) bool { return a.attrType() == 0 })
+	b, err := kernel.AppendNetlink(nil)
+	if err != nil {
+		if onlyUserspace(err) {
+			return 0
+		}
+		return nl.MaxAttrPayload + 1
+	}
+	return len(b)
 }
+
+type actionParser struct{ keyParser }
 
 // list reads actions up to the end or the closing parenthesis, which it leaves.
 func (p *actionParser) list(depth int) (Actions, error) {
 	if depth >= maxDepth {
 		return nil, p.errf(p.pos, "%v", errTooDeep)
-	}
-	p.skipDelims()
-	start := p.pos
-	if p.acceptString("drop") {
-		p.skipDelims()
-		if p.pos == len(p.s) || p.peek() == ')' {
-			return nil, nil
-		}
-		p.pos = start
 	}
 	var as Actions
 	for {
@@ -76,12 +72,26 @@ func (p *actionParser) list(depth int) (Actions, error) {
 		if p.pos == len(p.s) || p.peek() == ')' {
 			return as, nil
 		}
+		at := p.pos
+		if p.acceptString("drop") && p.peek() != '(' && !isDevice(p.peek()) {
+			// Alone it is no action at all; behind others ovs-dpctl means
+			// the drop action by it, whose reason it does not print, and
+			// ovs-dpctl.py nothing.
+			if p.skipDelims(); p.pos < len(p.s) && p.peek() != ')' {
+				return nil, p.errf(at, "nothing follows drop")
+			}
+			if len(as) > 0 && p.Dialect == OVS {
+				as = append(as, Drop{})
+			}
+			return as, nil
+		}
+		p.pos = at
 		a, err := p.action(depth)
 		if err != nil {
 			return nil, err
 		}
 		as = append(as, a)
-		if c := p.peek(); c != 0 && strings.IndexByte(", \t\r\n)", c) < 0 {
+		if c := p.peek(); c != 0 && c != ')' && !isDelim(c) {
 			return nil, p.errf(p.pos, "expected a comma between actions, found %q", c)
 		}
 	}
@@ -89,105 +99,81 @@ func (p *actionParser) list(depth int) (Actions, error) {
 
 func (p *actionParser) action(depth int) (Action, error) {
 	at := p.pos
-	word, port, named := p.device(p.ports)
+	word, port, named := p.device()
+	s := actionByName[word]
 	if p.peek() == '(' {
 		p.pos++
-		return p.call(word, at, depth)
+		return p.call(s, word, at, depth)
 	}
-	switch word {
-	case "pop_vlan":
-		return PopVLAN{}, nil
-	case "ct_clear":
-		return CTClear{}, nil
-	case "drop":
-		return nil, p.errf(at, "drop stands alone: it means no actions")
-	}
-	if named {
+	switch {
+	case s != nil && s.word != nil:
+		return s.word, nil
+	case named:
 		return Output{Port: port}, nil
-	}
-	if word != "" && word[0] >= '0' && word[0] <= '9' {
+	case word != "" && word[0] >= '0' && word[0] <= '9':
 		p.pos = at
-		v, err := p.number("output", 32)
+		v, err := p.number(where{key: "output"}, 32)
 		return Output{Port: uint32(v)}, err
-	}
-	if word == "" {
+	case word == "":
 		return nil, p.errf(at, "expected an action, found %q", p.peek())
 	}
 	return nil, p.errName(at, word, "unknown action %q, and no port has that name", word)
 }
 
 // call reads the arguments of an action and the closing parenthesis.
-func (p *actionParser) call(word string, at, depth int) (a Action, err error) {
-	switch word {
-	case "trunc":
-		var v uint64
-		v, err = p.number(word, 32)
-		a = Trunc{MaxLen: uint32(v)}
-	case "recirc":
-		var v uint64
-		v, err = p.number(word, 32)
-		a = Recirc{ID: uint32(v)}
-	case "meter":
-		var v uint64
-		v, err = p.number(word, 32)
-		a = Meter{ID: uint32(v)}
-	case "clone":
-		var as Actions
-		as, err = p.list(depth + 1)
-		a = Clone{Actions: as}
-	case "sample":
-		a, err = p.sample(depth)
-	case "psample":
-		a, err = p.psample(at)
-	case "userspace":
-		a, err = p.userspace(at)
-	case "push_vlan":
-		a, err = p.pushVLAN(at)
-	case "unknown":
-		a, err = p.raw()
+func (p *actionParser) call(s *actionSpec, word string, at, depth int) (Action, error) {
+	var (
+		a   Action
+		err error
+	)
+	switch typ, foreign := foreignAction(word); {
+	case s != nil && s.parse != nil:
+		a, err = s.parse(p, at, depth)
+	case s != nil && s.word != nil:
+		a = s.word // pop_nsh() and the like
+	case word == "unknown":
+		var r Raw
+		r, err = p.rawAction()
+		a = r.known(depth)
+	case foreign:
+		var b []byte
+		b, err = p.spacedHex(where{key: word})
+		sp := specOf(typ)
+		a = Raw{Type: typ, Nested: sp != nil && sp.nest, Data: b}
 	default:
 		return nil, p.errf(at, "unknown action %q", word)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return a, p.expect(')', word)
+	return a, p.expect(')', word, "")
 }
 
-// arguments calls f for each comma-separated argument, which f reads after its
-// name; the closing parenthesis is left. A name may appear once.
-func (p *actionParser) arguments(where string, f func(name string, at int) error) error {
-	var seen []string
-	for {
-		p.skipDelims()
-		if p.pos == len(p.s) || p.peek() == ')' {
-			return nil
-		}
-		at := p.pos
-		name := p.span(isWord)
-		if slices.Contains(seen, name) {
-			return p.errf(at, "%s: %s appears twice", where, name)
-		}
-		seen = append(seen, name)
-		if err := f(name, at); err != nil {
-			return err
-		}
-		if c := p.peek(); c != ',' && c != ')' && c != ' ' && p.pos < len(p.s) {
-			return p.errf(p.pos, "%s: unexpected %q after %s", where, c, name)
-		}
+// foreignAction takes actionN apart, ovs-dpctl's name for an action it does not
+// know.
+func foreignAction(name string) (typ uint16, ok bool) {
+	digits, ok := strings.CutPrefix(name, "action")
+	if !ok {
+		return 0, false
 	}
+	return foreignKey("key" + digits)
 }
 
-func (p *actionParser) unknownArgument(where, name string, at int) error {
-	if name == "" {
-		return p.errf(at, "%s: expected a field, found %q", where, p.peek())
+// incomplete makes an action without the attributes that keep does not hold
+// for: well-formed, and for the kernel to refuse.
+func (p *actionParser) incomplete(a Action, keep func(typ uint16) bool) (Action, error) {
+	b, err := a.appendAttr(nil)
+	if err != nil {
+		return nil, p.errf(p.pos, "%v", err)
 	}
-	return p.errf(at, "%s: no field %q", where, name)
-}
-
-func (p *actionParser) value(where, name string, bits int) (uint64, error) {
-	if err := p.expect('=', where+": "+name); err != nil {
-		return 0, err
+	r := Raw{Type: a.attrType(), Nested: true, Data: []byte{}}
+	outer, _ := onlyAttr(b)
+	for at, err := range allAttrs(outer.Data) {
+		if err == nil && keep(at.Type) {
+			if r.Data, err = appendBytes(r.Data, wireType(at), at.Data); err != nil {
+				return nil, p.errf(p.pos, "%v", err)
+			}
+		}
 	}
-	return p.number(where+": "+name, bits)
+	return r, nil
 }

@@ -5,72 +5,16 @@ package odp
 import (
 	"github.com/dpscope/dpscope/nl"
 	"github.com/dpscope/dpscope/nl/uapi"
+	"github.com/dpscope/dpscope/ovs/odp/internal/layout"
 )
 
 // KeySpec names OVS_KEY_ATTR_* and what nests in them, for attribute paths in
 // errors.
-var KeySpec = keyAttrSpec()
+var KeySpec = layout.Keys.Spec()
 
 // ActionSpec names OVS_ACTION_ATTR_* and what nests in them, for attribute
 // paths in errors.
 var ActionSpec = actionAttrSpec()
-
-func keyAttrSpec() *nl.AttrSpec {
-	s := &nl.AttrSpec{Names: map[uint16]string{
-		uapi.OVS_KEY_ATTR_ENCAP:              "OVS_KEY_ATTR_ENCAP",
-		uapi.OVS_KEY_ATTR_PRIORITY:           "OVS_KEY_ATTR_PRIORITY",
-		uapi.OVS_KEY_ATTR_IN_PORT:            "OVS_KEY_ATTR_IN_PORT",
-		uapi.OVS_KEY_ATTR_ETHERNET:           "OVS_KEY_ATTR_ETHERNET",
-		uapi.OVS_KEY_ATTR_VLAN:               "OVS_KEY_ATTR_VLAN",
-		uapi.OVS_KEY_ATTR_ETHERTYPE:          "OVS_KEY_ATTR_ETHERTYPE",
-		uapi.OVS_KEY_ATTR_IPV4:               "OVS_KEY_ATTR_IPV4",
-		uapi.OVS_KEY_ATTR_IPV6:               "OVS_KEY_ATTR_IPV6",
-		uapi.OVS_KEY_ATTR_TCP:                "OVS_KEY_ATTR_TCP",
-		uapi.OVS_KEY_ATTR_UDP:                "OVS_KEY_ATTR_UDP",
-		uapi.OVS_KEY_ATTR_ICMP:               "OVS_KEY_ATTR_ICMP",
-		uapi.OVS_KEY_ATTR_ICMPV6:             "OVS_KEY_ATTR_ICMPV6",
-		uapi.OVS_KEY_ATTR_ARP:                "OVS_KEY_ATTR_ARP",
-		uapi.OVS_KEY_ATTR_ND:                 "OVS_KEY_ATTR_ND",
-		uapi.OVS_KEY_ATTR_SKB_MARK:           "OVS_KEY_ATTR_SKB_MARK",
-		uapi.OVS_KEY_ATTR_TUNNEL:             "OVS_KEY_ATTR_TUNNEL",
-		uapi.OVS_KEY_ATTR_SCTP:               "OVS_KEY_ATTR_SCTP",
-		uapi.OVS_KEY_ATTR_TCP_FLAGS:          "OVS_KEY_ATTR_TCP_FLAGS",
-		uapi.OVS_KEY_ATTR_DP_HASH:            "OVS_KEY_ATTR_DP_HASH",
-		uapi.OVS_KEY_ATTR_RECIRC_ID:          "OVS_KEY_ATTR_RECIRC_ID",
-		uapi.OVS_KEY_ATTR_MPLS:               "OVS_KEY_ATTR_MPLS",
-		uapi.OVS_KEY_ATTR_CT_STATE:           "OVS_KEY_ATTR_CT_STATE",
-		uapi.OVS_KEY_ATTR_CT_ZONE:            "OVS_KEY_ATTR_CT_ZONE",
-		uapi.OVS_KEY_ATTR_CT_MARK:            "OVS_KEY_ATTR_CT_MARK",
-		uapi.OVS_KEY_ATTR_CT_LABELS:          "OVS_KEY_ATTR_CT_LABELS",
-		uapi.OVS_KEY_ATTR_CT_ORIG_TUPLE_IPV4: "OVS_KEY_ATTR_CT_ORIG_TUPLE_IPV4",
-		uapi.OVS_KEY_ATTR_CT_ORIG_TUPLE_IPV6: "OVS_KEY_ATTR_CT_ORIG_TUPLE_IPV6",
-		uapi.OVS_KEY_ATTR_NSH:                "OVS_KEY_ATTR_NSH",
-		uapi.OVS_KEY_ATTR_IPV6_EXTHDRS:       "OVS_KEY_ATTR_IPV6_EXTHDRS",
-	}}
-	tunnel := &nl.AttrSpec{Names: map[uint16]string{
-		uapi.OVS_TUNNEL_KEY_ATTR_ID:               "OVS_TUNNEL_KEY_ATTR_ID",
-		uapi.OVS_TUNNEL_KEY_ATTR_IPV4_SRC:         "OVS_TUNNEL_KEY_ATTR_IPV4_SRC",
-		uapi.OVS_TUNNEL_KEY_ATTR_IPV4_DST:         "OVS_TUNNEL_KEY_ATTR_IPV4_DST",
-		uapi.OVS_TUNNEL_KEY_ATTR_TOS:              "OVS_TUNNEL_KEY_ATTR_TOS",
-		uapi.OVS_TUNNEL_KEY_ATTR_TTL:              "OVS_TUNNEL_KEY_ATTR_TTL",
-		uapi.OVS_TUNNEL_KEY_ATTR_DONT_FRAGMENT:    "OVS_TUNNEL_KEY_ATTR_DONT_FRAGMENT",
-		uapi.OVS_TUNNEL_KEY_ATTR_CSUM:             "OVS_TUNNEL_KEY_ATTR_CSUM",
-		uapi.OVS_TUNNEL_KEY_ATTR_OAM:              "OVS_TUNNEL_KEY_ATTR_OAM",
-		uapi.OVS_TUNNEL_KEY_ATTR_GENEVE_OPTS:      "OVS_TUNNEL_KEY_ATTR_GENEVE_OPTS",
-		uapi.OVS_TUNNEL_KEY_ATTR_TP_SRC:           "OVS_TUNNEL_KEY_ATTR_TP_SRC",
-		uapi.OVS_TUNNEL_KEY_ATTR_TP_DST:           "OVS_TUNNEL_KEY_ATTR_TP_DST",
-		uapi.OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS:       "OVS_TUNNEL_KEY_ATTR_VXLAN_OPTS",
-		uapi.OVS_TUNNEL_KEY_ATTR_IPV6_SRC:         "OVS_TUNNEL_KEY_ATTR_IPV6_SRC",
-		uapi.OVS_TUNNEL_KEY_ATTR_IPV6_DST:         "OVS_TUNNEL_KEY_ATTR_IPV6_DST",
-		uapi.OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS:      "OVS_TUNNEL_KEY_ATTR_ERSPAN_OPTS",
-		uapi.OVS_TUNNEL_KEY_ATTR_IPV4_INFO_BRIDGE: "OVS_TUNNEL_KEY_ATTR_IPV4_INFO_BRIDGE",
-	}}
-	s.Nests = map[uint16]*nl.AttrSpec{
-		uapi.OVS_KEY_ATTR_ENCAP:  s,
-		uapi.OVS_KEY_ATTR_TUNNEL: tunnel,
-	}
-	return s
-}
 
 func actionAttrSpec() *nl.AttrSpec {
 	s := &nl.AttrSpec{Names: map[uint16]string{
@@ -121,7 +65,20 @@ func actionAttrSpec() *nl.AttrSpec {
 			},
 			Nests: map[uint16]*nl.AttrSpec{uapi.OVS_SAMPLE_ATTR_ACTIONS: s},
 		},
-		uapi.OVS_ACTION_ATTR_CT: {Names: map[uint16]string{
+		uapi.OVS_ACTION_ATTR_PUSH_NSH: KeySpec,
+		uapi.OVS_ACTION_ATTR_CT: {Nests: map[uint16]*nl.AttrSpec{
+			uapi.OVS_CT_ATTR_NAT: {Names: map[uint16]string{
+				uapi.OVS_NAT_ATTR_SRC:          "OVS_NAT_ATTR_SRC",
+				uapi.OVS_NAT_ATTR_DST:          "OVS_NAT_ATTR_DST",
+				uapi.OVS_NAT_ATTR_IP_MIN:       "OVS_NAT_ATTR_IP_MIN",
+				uapi.OVS_NAT_ATTR_IP_MAX:       "OVS_NAT_ATTR_IP_MAX",
+				uapi.OVS_NAT_ATTR_PROTO_MIN:    "OVS_NAT_ATTR_PROTO_MIN",
+				uapi.OVS_NAT_ATTR_PROTO_MAX:    "OVS_NAT_ATTR_PROTO_MAX",
+				uapi.OVS_NAT_ATTR_PERSISTENT:   "OVS_NAT_ATTR_PERSISTENT",
+				uapi.OVS_NAT_ATTR_PROTO_HASH:   "OVS_NAT_ATTR_PROTO_HASH",
+				uapi.OVS_NAT_ATTR_PROTO_RANDOM: "OVS_NAT_ATTR_PROTO_RANDOM",
+			}},
+		}, Names: map[uint16]string{
 			uapi.OVS_CT_ATTR_COMMIT:       "OVS_CT_ATTR_COMMIT",
 			uapi.OVS_CT_ATTR_ZONE:         "OVS_CT_ATTR_ZONE",
 			uapi.OVS_CT_ATTR_MARK:         "OVS_CT_ATTR_MARK",

@@ -1,24 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package odp holds the values of the Open vSwitch kernel datapath: flow keys
-// with their masks (Match) and action lists (Actions), and turns them between
-// netlink attributes, the text ovs-dpctl prints and reads, and JSON. It opens no
-// sockets and builds on any system.
+// Package odp holds the values of the Open vSwitch datapath: flow keys with
+// their masks (Match) and lists of actions (Actions), and turns them between
+// netlink attributes, text and JSON. It opens no sockets and builds on any
+// system. docs/odp-grammar.md has the whole grammar of the text.
+//
+// # Forms
+//
+// Netlink: DecodeMatch and DecodeActions read, AppendKey, AppendMask and
+// AppendNetlink write. Bytes that come from anywhere are safe to decode; what is
+// not as the kernel documents it is kept as it is.
+//
+// Text: ParseFlow and ParseActions read what ovs-dpctl prints and what people
+// write; AppendText and String write. There are two dialects, see Dialect.
+//
+// JSON: json.Marshal and Unmarshal; docs/schema/ovs-odp.schema.json describes it.
 //
 // # What survives
 //
 // Netlink to JSON and back keeps everything: attributes this package has no
-// words for are carried as type and bytes, and so are attributes it knows by
-// number whose content does not have the shape the kernel documents. Two things
-// are normalised, as neither means anything to the kernel: the order of
-// attributes with different types inside one action, and the NLA_F_NESTED flag
-// on attributes that are nests by definition (it is always set on encoding,
-// because newer actions require it).
+// words for, those of another size than documented, and the order of all of them.
+// So does netlink to text and back with TextOptions.Lossless. Only what means
+// nothing is brought into one form when it is decoded: the nest flag on
+// attributes that are nests by definition (always set, because newer actions
+// insist on it), and padding between attributes (always zero).
 //
-// Text keeps the same when it is written with TextOptions.Verbose; without it
-// fields that match anything are left out, as ovs-dpctl does. What has no name
-// is written as unknown(TYPE,hex=VALUE/MASK) in a flow and unknown(TYPE,hex=DATA)
-// among actions, and is read back in that form.
+// Without Lossless text equals what the dialect's tool prints, byte for byte.
+// That leaves out fields that match anything (without Verbose), and some things
+// also with it: masks without a value, drop reasons, leading zeros of a cookie.
+// Where the tool prints only that it cannot read something, we write it by
+// number: unknown(TYPE,hex=VALUE/MASK) in a flow, unknown(TYPE,hex=DATA) among
+// actions. That form is read, too.
 //
 // # Masks
 //
@@ -26,4 +38,10 @@
 // mentioned matches anything, and so does a part not mentioned inside the
 // parentheses: ipv4(proto=17) says nothing about addresses, eth() only that
 // there is an Ethernet header.
+//
+// # Kernel and userspace datapath
+//
+// Open vSwitch has a datapath of its own outside the kernel, with some keys and
+// actions more. They are read and printed like all others, so that any dump can
+// be processed; CheckKernel tells what may not be sent to the kernel, and why.
 package odp

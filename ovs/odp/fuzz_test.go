@@ -1,14 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package odp
+package odp_test
 
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/dpscope/dpscope/nl"
+	"github.com/dpscope/dpscope/ovs/odp"
+	"github.com/dpscope/dpscope/ovs/odp/odptest"
 )
+
+// seeds are texts and bytes of everything there is.
+func seeds(f *testing.F, flow func(odp.Match), actions func(odp.Actions)) {
+	f.Helper()
+	for _, o := range []odptest.Options{{Tame: true}, {}, {Odd: true}} {
+		g := odptest.New(17, o)
+		for range 40 {
+			if flow != nil {
+				flow(g.Match())
+			}
+			if actions != nil {
+				actions(g.Actions())
+			}
+		}
+	}
+}
+
+// maxFuzz keeps inputs so short that no text or JSON of them outgrows an
+// attribute.
+const maxFuzz = 8 << 10
 
 func FuzzParseFlow(f *testing.F) {
 	for _, s := range []string{
@@ -17,16 +37,30 @@ func FuzzParseFlow(f *testing.F) {
 		"eth_type(0x8100),vlan(vid=10,cfi=0),encap(eth_type(0/0xffff),ipv6(src=fe80::/64,label=0x1/0x2))",
 		"tcp_flags(syn|ack|0x1000),unknown(16,hex=00/01),unknown(40,nested,hex=none/ff)",
 	} {
-		f.Add(s)
+		f.Add(s, false)
 	}
-	f.Fuzz(func(t *testing.T, s string) {
-		ufid, m, err := ParseFlow(s, Ports{"v1": 1})
+	seeds(f, func(m odp.Match) {
+		f.Add(m.String(), false)
+		f.Add(string(m.AppendText(nil, lossless)), false)
+		f.Add(string(m.AppendText(nil, odp.TextOptions{Dialect: odp.Kselftest, Verbose: true})), true)
+	}, nil)
+	f.Fuzz(func(t *testing.T, s string, kselftest bool) {
+		if len(s) > maxFuzz {
+			return
+		}
+		o := odp.ParseOptions{Ports: odp.Ports{"v1": 1}}
+		if kselftest {
+			o.Dialect = odp.Kselftest
+		}
+		ufid, m, err := o.Flow(s)
 		if err != nil {
 			return
 		}
 		checkMatch(t, m)
+		m.AppendText(nil, odp.TextOptions{Verbose: true})
+		m.AppendText(nil, odp.TextOptions{Dialect: odp.Kselftest})
 		if ufid != nil {
-			if u, err := ParseUFID(ufid.String()); err != nil || string(u) != string(ufid) {
+			if u, err := odp.ParseUFID(ufid.String()); err != nil || string(u) != string(ufid) {
 				t.Errorf("ufid %x reads back as %x, %v", ufid, u, err)
 			}
 		}
@@ -39,60 +73,69 @@ func FuzzParseActions(f *testing.F) {
 		"userspace(pid=1,userdata(00),actions,tunnel_out_port=3),push_vlan(tpid=0x88a8,vid=1,pcp=2,cfi=0),pop_vlan",
 		"recirc(0x1),meter(3),ct_clear,unknown(12,nested,hex=0102)",
 	} {
-		f.Add(s)
+		f.Add(s, false)
+		f.Add(s, true)
 	}
-	f.Fuzz(func(t *testing.T, s string) {
-		as, err := ParseActions(s, Ports{"v1": 1})
+	seeds(f, nil, func(as odp.Actions) {
+		f.Add(as.String(), false)
+		f.Add(string(as.AppendText(nil, lossless)), false)
+		f.Add(string(as.AppendText(nil, odp.TextOptions{Dialect: odp.Kselftest})), true)
+	})
+	f.Fuzz(func(t *testing.T, s string, kselftest bool) {
+		if len(s) > maxFuzz {
+			return
+		}
+		o := odp.ParseOptions{Ports: odp.Ports{"v1": 1}}
+		if kselftest {
+			o.Dialect = odp.Kselftest
+		}
+		as, err := o.Actions(s)
 		if err != nil {
 			return
 		}
-		checkText(t, as)
+		as.AppendText(nil, odp.TextOptions{Verbose: true})
+		as.AppendText(nil, odp.TextOptions{Dialect: odp.Kselftest})
+		if as.CheckKernel() != nil {
+			if !kselftest { // which makes values that come back as Raw
+				checkActions(t, as)
+			}
+			return
+		}
 		b, err := as.AppendNetlink(nil)
 		if err != nil {
 			t.Fatalf("%s does not encode: %v", as, err)
 		}
-		decoded, err := DecodeActions(b)
+		decoded, err := odp.DecodeActions(b)
 		if err != nil {
 			t.Fatalf("%s does not decode: %v", as, err)
 		}
 		checkActions(t, decoded)
+		if !kselftest {
+			checkActionsJSON(t, as)
+		}
 	})
 }
 
 func FuzzDecodeActions(f *testing.F) {
-	for _, s := range []string{"1", "sample(sample=50%,actions(psample(group=7,cookie=0xc0ffee)))", "userspace(pid=1,userdata(00),actions)", "clone(push_vlan(vid=1,pcp=0))"} {
-		as, err := ParseActions(s, nil)
-		if err != nil {
-			f.Fatal(err)
+	seeds(f, nil, func(as odp.Actions) {
+		if b, err := as.AppendNetlink(nil); err == nil {
+			f.Add(b)
 		}
-		b, err := as.AppendNetlink(nil)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
+	})
 	f.Add(nl.AppendAttr(nil, 25, nl.AppendUint32(nl.AppendUint32(nil, 1, 7), 1, 8)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		as, err := DecodeActions(b)
-		if err != nil {
+		as, err := odp.DecodeActions(b)
+		if err != nil || len(b) > maxFuzz {
 			return
 		}
 		checkActions(t, as)
-		if len(as) > 0 && len(b) < 60000 { // one attribute holds no more, and text says so
-			checkText(t, as)
-		}
+		as.AppendText(nil, odp.TextOptions{Verbose: true})
+		as.AppendText(nil, odp.TextOptions{Dialect: odp.Kselftest})
 	})
 }
 
 func FuzzDecodeKey(f *testing.F) {
-	for _, s := range []string{
-		"in_port(1),eth(),eth_type(0x0800),ipv4(src=10.0.0.0/8,proto=17),udp(dst=53)",
-		"vlan(vid=1),encap(eth_type(0/0xffff)),arp(op=1),unknown(16,hex=0500040000000000)",
-	} {
-		_, m, err := ParseFlow(s, nil)
-		if err != nil {
-			f.Fatal(err)
-		}
+	seeds(f, func(m odp.Match) {
 		key, err := m.AppendKey(nil)
 		if err != nil {
 			f.Fatal(err)
@@ -103,79 +146,63 @@ func FuzzDecodeKey(f *testing.F) {
 		}
 		f.Add(key, mask, true)
 		f.Add(key, mask, false)
-	}
+	}, nil)
 	f.Fuzz(func(t *testing.T, key, mask []byte, masked bool) {
 		if !masked {
 			mask = nil
 		} else if mask == nil {
 			mask = []byte{}
 		}
-		m, err := DecodeMatch(key, mask)
-		if err != nil || len(key)+len(mask) > 60000 {
+		m, err := odp.DecodeMatch(key, mask)
+		if err != nil || len(key)+len(mask) > maxFuzz {
 			return
 		}
 		checkMatch(t, m)
+		m.AppendText(nil, odp.TextOptions{Verbose: true})
+		m.AppendText(nil, odp.TextOptions{Dialect: odp.Kselftest, Verbose: true})
 	})
 }
 
 func FuzzMatchJSON(f *testing.F) {
-	f.Add([]byte(`{"key":{"in_port":1,"eth":{"src":"02:00:00:00:00:01"},"vlan":{"vid":1,"pcp":2,"cfi":1},"unknown":[{"type":40,"hex":"00"}]},"mask":{"in_port":255}}`))
-	f.Add([]byte(`{"key":{"encap":{"ct_label":"00000000000000000000000000000001"}}}`))
+	seeds(f, func(m odp.Match) {
+		b, err := m.MarshalJSON()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}, nil)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var m Match
-		if m.UnmarshalJSON(b) == nil {
-			checkMatchJSON(t, reDecode(t, m))
+		var m odp.Match
+		if len(b) < maxFuzz && m.UnmarshalJSON(b) == nil {
+			checkMatch(t, reDecode(t, m))
 		}
 	})
 }
 
 func FuzzActionsJSON(f *testing.F) {
-	f.Add([]byte(`[{"output":1},{"sample":{"probability":5,"actions":[{"psample":{"group":7,"cookie":"c0ffee"}}]}},{"unknown":{"type":12,"hex":"01"}}]`))
+	seeds(f, nil, func(as odp.Actions) {
+		b, err := as.MarshalJSON()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var as Actions
-		if as.UnmarshalJSON(b) != nil {
+		var as odp.Actions
+		if len(b) > maxFuzz || as.UnmarshalJSON(b) != nil {
 			return
 		}
-		j, err := as.MarshalJSON()
+		checkActionsJSON(t, as)
+		as.AppendText(nil, odp.TextOptions{})
+		as.AppendText(nil, lossless)
+		nlb, err := as.AppendNetlink(nil)
 		if err != nil {
-			t.Fatal(err)
+			return
 		}
-		var again Actions
-		if err := again.UnmarshalJSON(j); err != nil {
-			t.Fatalf("own JSON %s is refused: %v", j, err)
+		decoded, err := odp.DecodeActions(nlb)
+		if err != nil {
+			t.Fatalf("%s does not decode: %v", b, err)
 		}
-		if d := cmp.Diff(as, again); d != "" {
-			t.Errorf("(-want +got):\n%s", d)
-		}
+		checkActions(t, decoded)
 	})
-}
-
-func BenchmarkParseFlow(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := ParseFlow("recirc_id(0),in_port(1),eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.0/255.0.0.0,proto=17,frag=no),udp(dst=53)", nil); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkAppendText(b *testing.B) {
-	_, m, err := ParseFlow("recirc_id(0),in_port(1),eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.0/255.0.0.0,proto=17,frag=no),udp(dst=53)", nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	var buf []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = m.AppendText(buf[:0], TextOptions{})
-	}
-}
-
-func BenchmarkParseActions(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := ParseActions("sample(sample=50%,actions(trunc(64),psample(group=7,cookie=0xc0ffee))),2", nil); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

@@ -4,27 +4,21 @@ package odp
 
 import (
 	"encoding/binary"
-	"encoding/hex"
-	"net/netip"
-	"slices"
-	"strconv"
 
 	"github.com/dpscope/dpscope/nl/uapi"
+	"github.com/dpscope/dpscope/ovs/odp/internal/layout"
 )
 
-// TextOptions say how a match is written.
-type TextOptions struct {
-	// Verbose writes every field, also those that match anything, and flags as
-	// numbers, as ovs-dpctl does with -m.
-	Verbose bool
-	// Names shows ports by name where known.
-	Names PortNames
-}
-
-// AppendText appends the match as ovs-dpctl prints it: keys in the order they
-// are in, separated by commas. A field without a name, or whose bytes do not
-// have the documented shape, is written by number (see the package comment).
+// AppendText appends the match as the dialect's tool prints it: keys in the
+// order they are in, separated by commas. A field whose bytes do not have the
+// documented shape is written by number (see the package comment).
 func (m Match) AppendText(b []byte, o TextOptions) []byte {
+	if o.Dialect == Kselftest {
+		return m.appendKselftest(b, &o)
+	}
+	if m.Exact && o.Lossless {
+		b = append(b, "unmasked(),"...)
+	}
 	return m.appendText(b, &o, 0)
 }
 
@@ -32,345 +26,256 @@ func (m Match) AppendText(b []byte, o TextOptions) []byte {
 func (m Match) String() string { return string(m.AppendText(nil, TextOptions{})) }
 
 func (m Match) appendText(b []byte, o *TextOptions, depth int) []byte {
+	if o.Lossless && m.MaskOrder != nil {
+		return m.appendApart(b)
+	}
 	start := len(b)
-	for _, f := range m.Fields {
-		wild := f.wildcard(m.Exact)
-		switch {
-		case f.Value == nil && wild:
-			continue // says nothing, and has no text form
-		case f.Type == uapi.OVS_KEY_ATTR_ETHERNET && wild && !o.Verbose && specOf(f.Type).fits(f, depth):
-			// Its presence counts: without it the packet has no Ethernet header.
-			b = append(separate(b, start), "eth()"...)
-			continue
-		case wild && !o.Verbose && specOf(f.Type).kind != kindNest:
-			continue
+	packetType := false
+	next := start // no comma before what stands here
+	for i := range m.Fields {
+		f := &m.Fields[i]
+		a := layout.Keys.Attr(f.Type)
+		named := f.named(a, m.Exact, o.Lossless, depth)
+		wild := !m.Exact && wildcard(a, f.Mask)
+		if f.Type == uapi.OVS_KEY_ATTR_PACKET_TYPE && f.Value != nil {
+			packetType = o.verbose() || !wild
 		}
-		b = f.appendText(separate(b, start), m.Exact, o, depth)
+		switch {
+		case f.Value == nil:
+			if o.Lossless {
+				b = f.appendMaskOnly(separate(b, next))
+			}
+		case o.verbose() || !wild || a.Kind == layout.Nest:
+			b = separate(b, next)
+			next = start
+			switch {
+			case named && (o.Lossless || !a.Foreign):
+				b = f.appendNamed(b, a, m.Exact, o, depth)
+			case o.Lossless || a.Name != "" && !a.Foreign || f.odd():
+				b = f.appendUnknown(b, m.Exact)
+			default:
+				b = f.appendForeign(b, m.Exact)
+			}
+		case f.Type == uapi.OVS_KEY_ATTR_ETHERNET && !packetType:
+			// Its presence counts: without it the packet has no Ethernet
+			// header. Where packet_type is matched, that says it.
+			// ovs-dpctl forgets the comma behind it where it comes first.
+			first := len(b) == start
+			b = append(separate(b, next), "eth()"...)
+			if first {
+				next = len(b)
+			}
+		}
+	}
+	if i := m.index(uapi.OVS_KEY_ATTR_ETHERTYPE); i >= 0 && m.Fields[i].Value == nil && !o.Lossless {
+		b = m.Fields[i].appendMaskOnly(separate(b, start))
 	}
 	return b
 }
 
-func separate(b []byte, start int) []byte {
-	if len(b) > start {
-		b = append(b, ',')
+// appendApart writes values and masks apart, as their orders differ.
+func (m Match) appendApart(b []byte) []byte {
+	start := len(b)
+	for f := range m.values() {
+		b = f.appendUnknown(separate(b, start), false)
+	}
+	for f := range m.masks() {
+		f.Value, f.Mask = nil, f.Value
+		b = f.appendUnknown(separate(b, start), false)
 	}
 	return b
 }
 
-var zeros [40]byte // as long as the longest fixed key
+// named tells whether a field has the layout its name stands for. For lossless
+// text the name must also say everything.
+func (f *Field) named(a *layout.Attr, exact, lossless bool, depth int) bool {
+	if f.Value == nil || f.odd() || lossless && f.Mask == nil && !exact {
+		return false
+	}
+	if a.Kind == layout.Nest {
+		if depth+1 >= maxDepth || !sound(f.Value) || !sound(f.Mask) {
+			return false
+		}
+		switch {
+		case !lossless:
+		case f.Type == uapi.OVS_KEY_ATTR_TUNNEL:
+			return tunnelExpressible(f.Value) && (exact || tunnelExpressible(f.Mask))
+		case f.Type == uapi.OVS_KEY_ATTR_NSH:
+			return nshExpressible(f.Value, f.Mask, exact)
+		default:
+			_, err := decodeMatch(f.Value, f.Mask, depth+1)
+			return err == nil
+		}
+		return true
+	}
+	if !a.Fits(f.Value) || f.Mask != nil && !a.Fits(f.Mask) {
+		return false
+	}
+	if a.Kind == layout.MPLS && (f.Mask != nil && len(f.Mask) != len(f.Value) || lossless && len(f.Value) > maxLabels*a.Size) {
+		return false
+	}
+	return !lossless || a.Clean(f.Value) && a.Clean(f.Mask) && labelFits(a, f.Value)
+}
 
-func (f Field) appendText(b []byte, exact bool, o *TextOptions, depth int) []byte {
-	s := specOf(f.Type)
-	if f.Value == nil && f.Type == uapi.OVS_KEY_ATTR_ETHERTYPE && len(f.Mask) == 2 && !f.Nested {
-		b = append(b, "eth_type(0/"...)
-		b = appendHexPad(b, uint64(binary.BigEndian.Uint16(f.Mask)), 4)
-		return append(b, ')')
+// labelFits tells whether a flow label has no more than its 20 bits: text with
+// more is refused.
+func labelFits(a *layout.Attr, value []byte) bool {
+	p := a.Part("label")
+	return p == nil || p.Kind != layout.Label20 || p.Get(value) <= flowLabelMask
+}
+
+// wildcard tells that a mask asks for nothing. The mask of a nest holds
+// attributes, and says so only by not being there.
+func wildcard(a *layout.Attr, mask []byte) bool { return mask == nil || uniform(a, mask, 0) }
+
+// uniform tells whether all bits of a mask that mean something are those of v,
+// 0 or 0xff.
+func uniform(a *layout.Attr, mask []byte, v byte) bool {
+	switch {
+	case a.Kind == layout.Unknown || a.Kind == layout.Nest || a.Foreign:
+		return false
+	case a.Kind == layout.TCPFlags && len(mask) == 2:
+		return (binary.BigEndian.Uint16(mask)^(uint16(v)<<8|uint16(v)))&tcpFlagBits == 0
+	case a.Kind != layout.Struct || len(mask) != a.Size:
+		return allBytes(mask, v)
 	}
-	if f.Value == nil || !s.fits(f, depth) {
-		return f.appendUnknown(b, exact)
+	for i := range a.Parts {
+		switch p := &a.Parts[i]; {
+		case p.Kind == layout.Label20:
+			if (binary.BigEndian.Uint32(p.Bytes(mask))^-uint32(v&1))&flowLabelMask != 0 {
+				return false
+			}
+		case !allBytes(p.Bytes(mask), v):
+			return false
+		}
 	}
+	return true
+}
+
+var zeros [64]byte // as long as the longest key of one size
+
+// zeroMask is a mask of n bytes that asks for nothing.
+func zeroMask(n int) []byte {
+	if n <= len(zeros) {
+		return zeros[:n]
+	}
+	return make([]byte, n)
+}
+
+// appendNamed writes a field in the words of ovs-dpctl.
+func (f *Field) appendNamed(b []byte, a *layout.Attr, exact bool, o *TextOptions, depth int) []byte {
 	mask := f.Mask
 	switch {
 	case exact:
 		mask = nil
-	case mask == nil && s.kind != kindNest:
-		mask = zeros[:s.size]
+	case mask == nil:
+		mask = zeroMask(len(f.Value))
 	}
-	b = append(b, s.name...)
-	b = append(b, '(')
+	b = append(append(b, a.Name...), '(')
 	v := f.Value
-	switch s.kind {
-	case kindNest:
-		b = appendNest(b, v, f.Mask, exact, o, depth)
-	case kindStruct:
-		b = appendParts(b, s, v, mask, o.Verbose)
-	case kindPort:
+	switch f.Type {
+	case uapi.OVS_KEY_ATTR_CT_ZONE, uapi.OVS_KEY_ATTR_CT_MARK, uapi.OVS_KEY_ATTR_CT_LABELS:
+		if mask != nil && !o.verbose() && allBytes(mask, 0) {
+			return append(b, ')') // in a set action; among keys it is left out
+		}
+	}
+	switch a.Kind {
+	case layout.Nest:
+		b = f.appendNest(b, exact, o, depth)
+	case layout.Struct:
+		b = appendParts(b, a, v, mask, o)
+	case layout.VLAN:
+		b = appendVLAN(b, binary.BigEndian.Uint16(v), vlanMask(mask), o)
+	case layout.MPLS:
+		b = appendMPLS(b, a, v, mask)
+	case layout.Port:
 		b = appendPort(b, v, mask, o.Names)
-	case kindHex32:
-		b = appendMaskedHex(b, uint64(binary.NativeEndian.Uint32(v)), mask, binary.NativeEndian)
-	case kindHex16:
-		b = appendMaskedHex(b, uint64(binary.NativeEndian.Uint16(v)), mask, binary.NativeEndian)
-	case kindEthType:
+	case layout.EtherType:
 		b = appendHexPad(b, uint64(binary.BigEndian.Uint16(v)), 4)
 		if mask != nil && !allBytes(mask, 0xff) {
 			b = appendHexPad(append(b, '/'), uint64(binary.BigEndian.Uint16(mask)), 4)
 		}
-	case kindVLAN:
-		b = appendVLAN(b, v, mask, o.Verbose)
-	case kindTCPFlags:
-		b = appendTCPFlags(b, v, mask)
-	case kindCTState:
-		b = appendCTState(b, v, mask, o.Verbose)
-	case kindLabels:
+	case layout.TCPFlags:
+		b = appendTCPFlags(b, v, mask, o)
+	case layout.CTState:
+		b = appendCTState(b, v, mask, o)
+	case layout.Label128:
 		b = appendLabel(b, v)
 		if mask != nil && !allBytes(mask, 0xff) {
 			b = appendLabel(append(b, '/'), mask)
 		}
-	default: // a part of a structure, or a key without a form: fits said no
+	default:
+		p := a.Whole()
+		b = appendPart(b, &p, v, mask, o.Lossless)
 	}
 	return append(b, ')')
 }
 
-func appendNest(b, value, mask []byte, exact bool, o *TextOptions, depth int) []byte {
-	if exact {
-		mask = nil
-	} else {
-		mask = notNil(mask)
+func (f *Field) appendNest(b []byte, exact bool, o *TextOptions, depth int) []byte {
+	switch f.Type {
+	case uapi.OVS_KEY_ATTR_TUNNEL:
+		return appendTunnel(b, f.Value, f.Mask, exact, o)
+	case uapi.OVS_KEY_ATTR_NSH:
+		return appendNSH(b, f.Value, f.Mask, exact, o)
 	}
-	m, err := decodeMatch(value, mask, depth+1)
+	mask := f.Mask
+	switch {
+	case exact, len(mask) == 0 && !o.Lossless:
+		mask = nil // as ovs-dpctl has it: an empty mask is no mask
+	case mask == nil:
+		mask = []byte{}
+	}
+	m, err := decodeMatch(f.Value, mask, depth+1)
 	if err != nil {
-		return b // ruled out by fits
+		return appendAllHex(b, f.Value) // a key twice, which the kernel does not send
 	}
-	return m.appendText(b, o, depth+1)
+	inside := *o
+	inside.Names = nil
+	return m.appendText(b, &inside, depth+1)
 }
 
-func (f Field) appendUnknown(b []byte, exact bool) []byte {
-	b = append(b, "unknown("...)
-	b = strconv.AppendUint(b, uint64(f.Type), 10)
-	if f.Nested {
-		b = append(b, ",nested"...)
-	}
-	b = append(b, ",hex="...)
+// appendUnknown writes a field by number, with everything there is about it.
+func (f *Field) appendUnknown(b []byte, exact bool) []byte {
+	return append(f.appendRaw(append(b, "unknown("...), exact), ')')
+}
+
+// appendRaw writes TYPE[,nested][,net],hex=VALUE[/MASK].
+func (f *Field) appendRaw(b []byte, exact bool) []byte {
+	b = appendRawHead(b, f.Type, f.Nested, f.NetByteOrder)
 	if f.Value == nil {
 		b = append(b, "none"...)
 	} else {
-		b = hex.AppendEncode(b, f.Value)
+		b = appendHexDigits(b, f.Value)
 	}
 	switch {
 	case exact:
-	case f.Mask != nil:
-		b = hex.AppendEncode(append(b, '/'), f.Mask)
+	case f.Mask == nil:
+		b = append(b, "/none"...)
 	default:
-		b = append(b, '/')
-		for range f.Value {
-			b = append(b, "00"...)
+		b = appendHexDigits(append(b, '/'), f.Mask)
+	}
+	return b
+}
+
+// appendMaskOnly writes a field that only the mask has. For the Ethernet type
+// that is the kernel's way to match frames without one.
+func (f *Field) appendMaskOnly(b []byte) []byte {
+	if f.Type != uapi.OVS_KEY_ATTR_ETHERTYPE || len(f.Mask) != 2 || f.odd() {
+		return f.appendUnknown(b, false)
+	}
+	b = append(b, "eth_type(0/"...)
+	return append(appendHexPad(b, uint64(binary.BigEndian.Uint16(f.Mask)), 4), ')')
+}
+
+// appendForeign writes a key that ovs-dpctl has no words for as it does.
+func (f *Field) appendForeign(b []byte, exact bool) []byte {
+	b = appendSpacedHex(append(appendDec(append(b, "key"...), uint64(f.Type)), '('), f.Value)
+	if !exact {
+		mask := f.Mask
+		if mask == nil {
+			mask = zeroMask(len(f.Value))
 		}
+		b = appendSpacedHex(append(b, '/'), mask)
 	}
 	return append(b, ')')
-}
-
-func getUint(b []byte, order binary.ByteOrder) uint64 {
-	switch len(b) {
-	case 1:
-		return uint64(b[0])
-	case 2:
-		return uint64(order.Uint16(b))
-	default:
-		return uint64(order.Uint32(b))
-	}
-}
-
-// appendMaskedHex writes value[/mask], leaving a full mask out.
-func appendMaskedHex(b []byte, v uint64, mask []byte, order binary.ByteOrder) []byte {
-	return appendHexMask(appendAltHex(b, v), mask, order)
-}
-
-func appendHexMask(b, mask []byte, order binary.ByteOrder) []byte {
-	if mask == nil || allBytes(mask, 0xff) {
-		return b
-	}
-	return appendAltHex(append(b, '/'), getUint(mask, order))
-}
-
-func appendPort(b, value, mask []byte, names PortNames) []byte {
-	v := binary.NativeEndian.Uint32(value)
-	if mask == nil || allBytes(mask, 0xff) {
-		return names.append(b, v)
-	}
-	return appendHexMask(strconv.AppendUint(b, uint64(v), 10), mask, binary.NativeEndian)
-}
-
-// appendParts writes a structure; parts with an empty mask are left out unless
-// verbose.
-func appendParts(b []byte, s *keySpec, value, mask []byte, verbose bool) []byte {
-	start := len(b)
-	for _, p := range s.parts {
-		end := p.off + p.kind.partSize()
-		v, m := value[p.off:end], []byte(nil)
-		if mask != nil {
-			m = mask[p.off:end]
-			// A fragment type that does not matter is never shown; ovs-dpctl
-			// has no text for it.
-			if allBytes(m, 0) && (!verbose || p.kind == kindFrag && v[0] == 0) {
-				continue
-			}
-		}
-		b = append(separate(b, start), p.name...)
-		b = appendPart(append(b, '='), p.kind, v, m)
-	}
-	return b
-}
-
-func appendPart(b []byte, k kind, v, m []byte) []byte {
-	full := m == nil || allBytes(m, 0xff)
-	switch k {
-	case kindMAC:
-		b = appendMAC(b, v)
-		if !full {
-			b = appendMAC(append(b, '/'), m)
-		}
-	case kindIPv4, kindIPv6:
-		b = appendAddress(b, v)
-		if !full {
-			b = appendAddress(append(b, '/'), m)
-		}
-	case kindHex8:
-		b = appendMaskedHex(b, uint64(v[0]), m, binary.BigEndian)
-	case kindFlowLbl:
-		b = appendAltHex(b, getUint(v, binary.BigEndian))
-		if m != nil && getUint(m, binary.BigEndian) != flowLabelMask {
-			b = appendAltHex(append(b, '/'), getUint(m, binary.BigEndian))
-		}
-	case kindFrag:
-		if full && int(v[0]) < len(fragNames) {
-			return append(b, fragNames[v[0]]...)
-		}
-		b = appendHexMask(strconv.AppendUint(b, uint64(v[0]), 10), m, binary.BigEndian)
-	default: // kindUint8, kindBE16
-		b = appendHexMask(strconv.AppendUint(b, getUint(v, binary.BigEndian), 10), m, binary.BigEndian)
-	}
-	return b
-}
-
-func appendMAC(b, mac []byte) []byte {
-	for i, c := range mac {
-		if i > 0 {
-			b = append(b, ':')
-		}
-		b = append(b, hexDigits[c>>4], hexDigits[c&15])
-	}
-	return b
-}
-
-const hexDigits = "0123456789abcdef"
-
-func appendAddress(b, addr []byte) []byte {
-	if a, ok := netip.AddrFromSlice(addr); ok {
-		b = a.AppendTo(b)
-	}
-	return b
-}
-
-// appendVLAN writes vid, pcp and cfi as ovs-dpctl does. That form always asks
-// for the tag bit (cfi); a match that does not is written as tci=value/mask.
-func appendVLAN(b, value, mask []byte, verbose bool) []byte {
-	tci, m := binary.BigEndian.Uint16(value), uint16(0xffff)
-	if mask != nil {
-		m = binary.BigEndian.Uint16(mask)
-	}
-	if m&vlanCFI == 0 {
-		b = append(b, "tci="...)
-		b = appendHexPad(b, uint64(tci), 4)
-		return appendHexPad(append(b, '/'), uint64(m), 4)
-	}
-	start := len(b)
-	vid, vidMask := tci&vlanVIDMask, m&vlanVIDMask
-	if verbose || vid != 0 || vidMask != 0 {
-		b = strconv.AppendUint(append(b, "vid="...), uint64(vid), 10)
-		if vidMask != vlanVIDMask {
-			b = strconv.AppendUint(append(b, "/0x"...), uint64(vidMask), 16)
-		}
-	}
-	pcp, pcpMask := tci>>vlanPCPShift, m>>vlanPCPShift
-	if verbose || pcp != 0 || pcpMask != 0 {
-		b = strconv.AppendUint(append(separate(b, start), "pcp="...), uint64(pcp), 10)
-		if pcpMask != 7 {
-			b = strconv.AppendUint(append(b, "/0x"...), uint64(pcpMask), 16)
-		}
-	}
-	if tci&vlanCFI == 0 {
-		b = append(separate(b, start), "cfi=0"...)
-	}
-	return b
-}
-
-// tcpFlagBits are the flags a TCP header has.
-const tcpFlagBits = 0x0fff
-
-func appendTCPFlags(b, value, mask []byte) []byte {
-	v, m := uint64(binary.BigEndian.Uint16(value)), uint64(0xffff)
-	if mask != nil {
-		m = uint64(binary.BigEndian.Uint16(mask))
-	}
-	switch {
-	case m == 0xffff, m == tcpFlagBits && v&^tcpFlagBits == 0:
-		return appendFlags(b, v, tcpFlagNames)
-	case v&^m != 0 || m>>len(tcpFlagNames) != 0 || m == 0:
-		return appendAltHex(append(appendAltHex(b, v), '/'), m)
-	default:
-		return appendSignedFlags(b, v, m, tcpFlagNames)
-	}
-}
-
-func appendCTState(b, value, mask []byte, verbose bool) []byte {
-	v := uint64(binary.NativeEndian.Uint32(value))
-	if mask == nil {
-		if verbose {
-			return appendAltHex(b, v)
-		}
-		return appendFlags(b, v, ctStateNames)
-	}
-	m := uint64(binary.NativeEndian.Uint32(mask))
-	if verbose || v&^m != 0 || m>>len(ctStateNames) != 0 || m == 0 {
-		return appendAltHex(append(appendAltHex(b, v), '/'), m)
-	}
-	return appendSignedFlags(b, v, m, ctStateNames)
-}
-
-// appendFlags writes a|b, with bits that have no name as one number at the end.
-func appendFlags(b []byte, v uint64, names []string) []byte {
-	if v == 0 {
-		return append(b, '0')
-	}
-	start := len(b)
-	for i, name := range names {
-		if v&(1<<i) == 0 {
-			continue
-		}
-		if len(b) > start {
-			b = append(b, '|')
-		}
-		b = append(b, name...)
-	}
-	if rest := v >> len(names) << len(names); rest != 0 {
-		if len(b) > start {
-			b = append(b, '|')
-		}
-		b = appendAltHex(b, rest)
-	}
-	return b
-}
-
-// appendSignedFlags writes +set-clear for every bit of the mask.
-func appendSignedFlags(b []byte, v, m uint64, names []string) []byte {
-	for i, name := range names {
-		switch {
-		case m&(1<<i) == 0:
-			continue
-		case v&(1<<i) != 0:
-			b = append(b, '+')
-		default:
-			b = append(b, '-')
-		}
-		b = append(b, name...)
-	}
-	return b
-}
-
-// appendLabel writes 16 bytes, least significant first, as one hex number.
-func appendLabel(b, label []byte) []byte {
-	start := len(b)
-	for _, c := range slices.Backward(label) {
-		if len(b) == start {
-			if c != 0 {
-				b = strconv.AppendUint(append(b, "0x"...), uint64(c), 16)
-			}
-			continue
-		}
-		b = append(b, hexDigits[c>>4], hexDigits[c&15])
-	}
-	if len(b) == start {
-		b = append(b, '0')
-	}
-	return b
 }

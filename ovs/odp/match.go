@@ -5,8 +5,10 @@ package odp
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/dpscope/dpscope/nl"
+	"github.com/dpscope/dpscope/ovs/odp/internal/layout"
 )
 
 // Match is what a flow matches: OVS_KEY_ATTR_* values with their masks, in the
@@ -17,24 +19,27 @@ type Match struct {
 	// Exact tells that there is no mask at all (no OVS_FLOW_ATTR_MASK): every
 	// field matches exactly, as in the key of a packet.
 	Exact bool
+
+	// MaskOrder are the fields that have a mask, by index, in the order of the
+	// mask's attributes; nil when that is the order of Fields.
+	MaskOrder []int
 }
 
 // Field is one OVS_KEY_ATTR_* in its wire form (multi-byte parts big endian or
 // host order as linux/openvswitch.h says). The slices may share memory with the
 // message they came from.
 type Field struct {
-	Type   uint16 // OVS_KEY_ATTR_*, without flags
-	Nested bool   // NLA_F_NESTED on an attribute that is no nest by definition
-	Value  []byte // nil: only the mask has this attribute
-	Mask   []byte // nil: the mask lacks it, anything matches (unless Match.Exact)
+	Type         uint16 // OVS_KEY_ATTR_*, without flags
+	Nested       bool   // NLA_F_NESTED on an attribute that is no nest by definition
+	NetByteOrder bool   // NLA_F_NET_BYTEORDER, which no known attribute has
+	Value        []byte // nil: only the mask has this attribute
+	Mask         []byte // nil: the mask lacks it, anything matches (unless Match.Exact)
 }
 
 // Field finds a field by type.
 func (m Match) Field(typ uint16) (Field, bool) {
-	for _, f := range m.Fields {
-		if f.Type == typ {
-			return f, true
-		}
+	if i := m.index(typ); i >= 0 {
+		return m.Fields[i], true
 	}
 	return Field{}, false
 }
@@ -47,54 +52,115 @@ func DecodeMatch(key, mask []byte) (Match, error) { return decodeMatch(key, mask
 
 func decodeMatch(key, mask []byte, depth int) (Match, error) {
 	m := Match{Exact: mask == nil}
-	if key == nil && mask == nil {
-		return m, nil
+	var err error
+	if m.Fields, err = decodeSide("flow key", key, depth); err != nil {
+		return Match{}, err
 	}
-	m.Fields = make([]Field, 0, 16)
-	for at, err := range allAttrs(key) {
-		if err != nil {
-			return Match{}, fmt.Errorf("flow key: %w", err)
-		}
-		if m.index(at.Type) >= 0 {
-			return Match{}, fmt.Errorf("flow key: attribute %s appears twice", keyName(at.Type))
-		}
-		m.Fields = append(m.Fields, Field{Type: at.Type, Nested: at.Nested && !isNest(at.Type), Value: payload(at, depth)})
+	masks, err := decodeSide("flow mask", mask, depth)
+	if err != nil {
+		return Match{}, err
 	}
-	for at, err := range allAttrs(mask) {
-		if err != nil {
-			return Match{}, fmt.Errorf("flow mask: %w", err)
-		}
-		i := m.index(at.Type)
-		if i < 0 {
-			i = len(m.Fields)
-			m.Fields = append(m.Fields, Field{Type: at.Type})
-		}
-		f := &m.Fields[i]
-		if f.Mask != nil {
-			return Match{}, fmt.Errorf("flow mask: attribute %s appears twice", keyName(at.Type))
-		}
-		f.Mask = payload(at, depth)
-		f.Nested = f.Nested || at.Nested && !isNest(at.Type)
-	}
+	m.merge(masks)
 	return m, nil
 }
 
-// payload is what an attribute holds. A nest of keys is brought into one form,
-// padding cleared and nest flags set, unless something in it is odd.
-func payload(at nl.Attr, depth int) []byte {
-	b := notNil(at.Data)
-	if at.Type != encapType || len(b) == 0 || depth+1 >= maxDepth {
-		return b
+// decodeSide reads a list of keys into fields that have only a value.
+func decodeSide(what string, b []byte, depth int) ([]Field, error) {
+	if len(b) == 0 {
+		return nil, nil
 	}
-	m, err := decodeMatch(b, nil, depth+1)
-	if err != nil {
-		return b
+	list := make([]Field, 0, 16)
+	for at, err := range allAttrs(b) {
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		for i := range list {
+			if list[i].Type == at.Type {
+				return nil, fmt.Errorf("%s: attribute %s appears twice", what, keyName(at.Type))
+			}
+		}
+		nest := isNest(layout.Keys, at.Type)
+		f := Field{Type: at.Type, Nested: at.Nested && !nest, NetByteOrder: at.NetByteOrder, Value: notNil(at.Data)}
+		if nest && depth+1 < maxDepth {
+			f.Value = normalNest(f.Value, layout.Keys.Attr(at.Type).Nest, depth+1)
+		}
+		list = append(list, f)
 	}
-	// It cannot outgrow an attribute: it holds what one attribute held.
-	if p, err := m.AppendKey(make([]byte, 0, len(b)+3)); err == nil && len(p) <= nl.MaxAttrPayload {
-		return p
+	return list, nil
+}
+
+// unite makes one field of a value and a mask that stand apart.
+func (m *Match) unite() {
+	var values, masks []Field
+	for _, f := range m.Fields {
+		v, mask := f, f
+		v.Mask, mask.Mask, mask.Value = nil, nil, f.Mask
+		if v.Value != nil {
+			values = append(values, v)
+		}
+		if mask.Value != nil {
+			masks = append(masks, mask)
+		}
 	}
-	return b
+	m.Fields = values
+	m.merge(masks)
+}
+
+// merge adds the masks, given as the values of masks. A mask without a value
+// goes to where it stands among the others.
+func (m *Match) merge(masks []Field) {
+	next, last := 0, -1 // where a mask without value goes; the field before it
+	ordered := true
+	for _, f := range masks {
+		i := m.partner(f, next)
+		if i < 0 {
+			continue
+		}
+		ordered = ordered && i > last
+		last, next = i, i+1
+	}
+	if !ordered {
+		m.mergeUnordered(masks)
+		return
+	}
+	next = 0
+	for _, f := range masks {
+		i := m.partner(f, next)
+		if i < 0 {
+			i = next
+			m.Fields = slices.Insert(m.Fields, i, Field{Type: f.Type, Nested: f.Nested, NetByteOrder: f.NetByteOrder})
+		}
+		m.Fields[i].Mask = f.Value
+		next = i + 1
+	}
+}
+
+func (m *Match) mergeUnordered(masks []Field) {
+	for _, f := range masks {
+		i := m.partner(f, 0)
+		if i < 0 {
+			i = len(m.Fields)
+			m.Fields = append(m.Fields, Field{Type: f.Type, Nested: f.Nested, NetByteOrder: f.NetByteOrder})
+		}
+		m.Fields[i].Mask = f.Value
+		m.MaskOrder = append(m.MaskOrder, i)
+	}
+}
+
+// partner is the value that a mask belongs to; hint is where to look first.
+func (m *Match) partner(mask Field, hint int) int {
+	fits := func(f *Field) bool {
+		return f.Type == mask.Type && f.Value != nil && f.Nested == mask.Nested && f.NetByteOrder == mask.NetByteOrder
+	}
+	if hint < len(m.Fields) && fits(&m.Fields[hint]) {
+		return hint
+	}
+	for i := range m.Fields {
+		if fits(&m.Fields[i]) {
+			return i
+		}
+	}
+	return -1
 }
 
 func notNil(b []byte) []byte {
@@ -115,89 +181,70 @@ func (m Match) index(typ uint16) int {
 
 // AppendKey appends the values as attributes, the payload of OVS_FLOW_ATTR_KEY.
 func (m Match) AppendKey(b []byte) ([]byte, error) {
-	return m.appendSide(b, func(f Field) []byte { return f.Value })
-}
-
-// AppendMask appends the masks as attributes, the payload of OVS_FLOW_ATTR_MASK.
-// It must not be sent when the match is Exact.
-func (m Match) AppendMask(b []byte) ([]byte, error) {
-	return m.appendSide(b, func(f Field) []byte { return f.Mask })
-}
-
-func (m Match) appendSide(b []byte, side func(Field) []byte) ([]byte, error) {
 	var err error
-	for _, f := range m.Fields {
-		p := side(f)
-		if p == nil {
-			continue
-		}
-		typ := f.Type & nl.TypeMask
-		if f.Nested || isNest(f.Type) {
-			typ |= nl.NestedFlag
-		}
-		if b, err = appendBytes(b, typ, p); err != nil {
+	for i := range m.Fields {
+		if b, err = m.Fields[i].append(b, m.Fields[i].Value); err != nil {
 			return nil, err
 		}
 	}
 	return b, nil
 }
 
-// wildcard tells that a field matches anything.
-func (f Field) wildcard(exact bool) bool {
-	if exact {
-		return false
+// AppendMask appends the masks as attributes, the payload of OVS_FLOW_ATTR_MASK.
+// It must not be sent when the match is Exact.
+func (m Match) AppendMask(b []byte) ([]byte, error) {
+	var err error
+	for n := range m.Fields {
+		i := n
+		if m.MaskOrder != nil {
+			if n >= len(m.MaskOrder) {
+				break
+			}
+			if i = m.MaskOrder[n]; i < 0 || i >= len(m.Fields) {
+				return nil, fmt.Errorf("flow mask: there is no field %d", i)
+			}
+		}
+		if b, err = m.Fields[i].append(b, m.Fields[i].Mask); err != nil {
+			return nil, err
+		}
 	}
-	return f.Mask == nil || zeroMask(f.Type, f.Mask, 0)
+	return b, nil
 }
 
-// zeroMask looks through nests, whose attribute headers are never zero.
-func zeroMask(typ uint16, mask []byte, depth int) bool {
-	if !isNest(typ) {
-		return allBytes(mask, 0)
+// append appends one side of the field, nothing when there is none.
+func (f *Field) append(b, side []byte) ([]byte, error) {
+	if side == nil {
+		return b, nil
 	}
-	if depth >= maxDepth {
-		return false
+	typ := f.Type & nl.TypeMask
+	if f.Nested || isNest(layout.Keys, f.Type) {
+		typ |= nl.NestedFlag
 	}
-	for at, err := range nl.Attrs(mask) {
-		if err != nil {
-			return false
-		}
-		inner := at.Type
-		if typ != encapType {
-			inner = 0 // another numbering: nests inside are not told apart
-		}
-		if !zeroMask(inner, at.Data, depth+1) {
-			return false
-		}
+	if f.NetByteOrder {
+		typ |= nl.NetByteOrderFlag
 	}
-	return true
+	return appendBytes(b, typ, side)
 }
 
-func allBytes(b []byte, v byte) bool {
-	for _, c := range b {
-		if c != v {
-			return false
-		}
-	}
-	return true
-}
+// odd tells that a field has flags no known attribute has.
+func (f *Field) odd() bool { return f.Nested || f.NetByteOrder }
 
 // equalField compares two fields byte by byte, absence included.
 func equalField(a, b Field) bool {
-	return a.Type == b.Type && a.Nested == b.Nested &&
+	return a.Type == b.Type && a.Nested == b.Nested && a.NetByteOrder == b.NetByteOrder &&
 		(a.Value == nil) == (b.Value == nil) && bytes.Equal(a.Value, b.Value) &&
 		(a.Mask == nil) == (b.Mask == nil) && bytes.Equal(a.Mask, b.Mask)
 }
 
 // Equal tells whether two matches have the same fields in the same order.
 func (m Match) Equal(o Match) bool {
-	if m.Exact != o.Exact || len(m.Fields) != len(o.Fields) {
-		return false
+	return m.Exact == o.Exact && slices.EqualFunc(m.Fields, o.Fields, equalField) && slices.Equal(m.MaskOrder, o.MaskOrder)
+}
+
+// keyName is a key's name, its number if it has none.
+func keyName(typ uint16) string {
+	if s := layout.Keys.Attr(typ); s.Name != "" {
+		return s.Name
 	}
-	for i := range m.Fields {
-		if !equalField(m.Fields[i], o.Fields[i]) {
-			return false
-		}
-	}
-	return true
+	return fmt.Sprint(typ)
 }

@@ -5,6 +5,7 @@ package odp
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,41 @@ type scanner struct {
 	what string // "flow" or "actions"
 	s    string
 	pos  int
+	room []byte // for values and masks, see pair
+
+	ParseOptions
 }
+
+// pair makes a value and a mask of n bytes each, zero. They come from memory
+// shared by many: a flow has a dozen of them.
+func (p *scanner) pair(n int) (value, mask []byte) {
+	if len(p.room) < 2*n {
+		p.room = make([]byte, max(256, 2*n))
+	}
+	value, mask = p.room[:n:n], p.room[n:2*n:2*n]
+	p.room = p.room[2*n:]
+	return value, mask
+}
+
+// where is the place an error is about: a key or action, a field of it, and
+// whether it is the field's mask. It is made into text only for an error.
+type where struct {
+	key, field string
+	mask       bool
+}
+
+func (w where) String() string {
+	s := w.key
+	if w.field != "" {
+		s += ": " + w.field
+	}
+	if w.mask {
+		s += " mask"
+	}
+	return s
+}
+
+func (w where) ofMask() where { w.mask = true; return w }
 
 func (p *scanner) errf(pos int, format string, args ...any) error {
 	return &SyntaxError{What: p.what, Column: pos + 1, Msg: fmt.Sprintf(format, args...)}
@@ -51,22 +86,25 @@ func (p *scanner) acceptString(s string) bool {
 	return true
 }
 
-func (p *scanner) expect(c byte, where string) error {
+func (p *scanner) expect(c byte, key, field string) error {
 	if p.accept(c) {
 		return nil
 	}
+	w := where{key: key, field: field}
 	if p.pos == len(p.s) {
-		return p.errf(p.pos, "%s: %q is missing at the end", where, c)
+		return p.errf(p.pos, "%s: %q is missing at the end", w, c)
 	}
-	return p.errf(p.pos, "%s: expected %q, found %q", where, c, p.peek())
+	return p.errf(p.pos, "%s: expected %q, found %q", w, c, p.peek())
 }
 
 // skipDelims skips what may separate two keys or two actions.
 func (p *scanner) skipDelims() {
-	for p.pos < len(p.s) && strings.IndexByte(", \t\r\n", p.s[p.pos]) >= 0 {
+	for p.pos < len(p.s) && isDelim(p.s[p.pos]) {
 		p.pos++
 	}
 }
+
+func isDelim(c byte) bool { return c == ',' || c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // span consumes bytes while ok holds.
 func (p *scanner) span(ok func(byte) bool) string {
@@ -91,8 +129,51 @@ func isDevice(c byte) bool {
 	return c > ' ' && strings.IndexByte(",()/=", c) < 0
 }
 
+// fields calls f for each field in parentheses, which f reads from behind its
+// name on; the closing parenthesis is left. A name may appear once, except for
+// attributes by number. Empty places between commas, which the kernel selftests'
+// tool prints for parts it hides, are skipped.
+func (p *scanner) fields(key string, f func(name string, at int) error) error {
+	var (
+		room [16]string
+		seen = room[:0]
+	)
+	return p.repeated(key, func(name string, at int) error {
+		if slices.Contains(seen, name) && name != "unknown" {
+			return p.errf(at, "%s: %s appears twice", key, name)
+		}
+		seen = append(seen, name)
+		return f(name, at)
+	})
+}
+
+// repeated is fields for names that may appear more than once.
+func (p *scanner) repeated(key string, f func(name string, at int) error) error {
+	for {
+		p.skipDelims()
+		if p.pos == len(p.s) || p.peek() == ')' {
+			return nil
+		}
+		at := p.pos
+		name := p.span(isWord)
+		if name == "" {
+			return p.errf(at, "%s: expected a field, found %q", key, p.peek())
+		}
+		if err := f(name, at); err != nil {
+			return err
+		}
+		if c := p.peek(); c != ')' && !isDelim(c) && p.pos < len(p.s) {
+			return p.errf(p.pos, "%s: unexpected %q after %s", key, c, name)
+		}
+	}
+}
+
+func (p *scanner) noField(key, name string, at int) error {
+	return p.errf(at, "%s: no field %q", key, name)
+}
+
 // number reads a decimal or 0x number of at most bits bits.
-func (p *scanner) number(where string, bits int) (uint64, error) {
+func (p *scanner) number(w where, bits int) (uint64, error) {
 	at := p.pos
 	word := p.span(isWord)
 	digits, base := word, 10
@@ -100,18 +181,26 @@ func (p *scanner) number(where string, bits int) (uint64, error) {
 		digits, base = rest, 16
 	} else if len(word) > 1 && word[0] == '0' && isDigits(word) {
 		// The C tool takes it for octal, the Python one refuses it.
-		return 0, p.errf(at, "%s: %q could be octal or decimal; leave out the leading zero or write 0x", where, word)
+		return 0, p.errf(at, "%s: %q could be octal or decimal; leave out the leading zero or write 0x", w, word)
 	}
 	v, err := strconv.ParseUint(digits, base, 64)
 	switch {
 	case word == "":
-		return 0, p.errf(at, "%s: a number is missing", where)
+		return 0, p.errf(at, "%s: a number is missing", w)
 	case err != nil && digits != "" && isNumber(digits, base), err == nil && bits < 64 && v>>bits != 0:
-		return 0, p.errf(at, "%s: %s does not fit %d bits", where, word, bits)
+		return 0, p.errf(at, "%s: %s does not fit %d bits", w, word, bits)
 	case err != nil:
-		return 0, p.errf(at, "%s: %q is no number", where, word)
+		return 0, p.errf(at, "%s: %q is no number", w, word)
 	}
 	return v, nil
+}
+
+// assigned reads =N.
+func (p *scanner) assigned(key, field string, bits int) (uint64, error) {
+	if err := p.expect('=', key, field); err != nil {
+		return 0, err
+	}
+	return p.number(where{key: key, field: field}, bits)
 }
 
 // isNumeral holds for words that number reads, whatever their size.
@@ -124,13 +213,29 @@ func isNumeral(word string) bool {
 
 // device reads a word that may name a port. A numeral never does: the same text
 // must mean the same port whatever devices are called.
-func (p *scanner) device(ports Ports) (word string, port uint32, ok bool) {
+func (p *scanner) device() (word string, port uint32, ok bool) {
 	word = p.span(isDevice)
 	if isNumeral(word) {
 		return word, 0, false
 	}
-	port, ok = ports[word]
+	port, ok = p.Ports[word]
 	return word, port, ok
+}
+
+// port reads the number or the name of a port.
+func (p *scanner) port(key, field string) (uint32, error) {
+	at := p.pos
+	word, port, ok := p.device()
+	if ok {
+		return port, nil
+	}
+	w := where{key: key, field: field}
+	if word != "" && (word[0] < '0' || word[0] > '9') {
+		return 0, p.errName(at, word, "%s: no port %q in the datapath", w, word)
+	}
+	p.pos = at
+	v, err := p.number(w, 32)
+	return uint32(v), err
 }
 
 func isDigits(s string) bool { return isNumber(s, 10) }
@@ -153,39 +258,113 @@ func cutHexPrefix(s string) (string, bool) {
 }
 
 // masked reads n or n/m; without a mask it returns exact.
-func (p *scanner) masked(where string, bits int, exact uint64) (v, m uint64, err error) {
-	if v, err = p.number(where, bits); err != nil {
+func (p *scanner) masked(w where, bits int, exact uint64) (v, m uint64, err error) {
+	if v, err = p.number(w, bits); err != nil {
 		return 0, 0, err
 	}
 	m = exact
-	if !p.accept('/') {
+	if !p.slash() {
 		return v, m, nil
 	}
-	m, err = p.number(where+" mask", bits)
+	m, err = p.number(w.ofMask(), bits)
 	return v, m, err
 }
 
+// slash accepts what stands before a mask. Where there is none and text says so,
+// "/none" is left.
+func (p *scanner) slash() bool { return !strings.HasPrefix(p.s[p.pos:], "/none") && p.accept('/') }
+
 // hexBytes reads an even number of hex digits, at most limit bytes (none if
 // limit is negative).
-func (p *scanner) hexBytes(where string, limit int) ([]byte, error) {
+func (p *scanner) hexBytes(w where, limit int) ([]byte, error) {
+	at := p.pos
+	word, err := p.hexWord(w, limit)
+	if err != nil {
+		return nil, err
+	}
+	if len(word)%2 != 0 {
+		return nil, p.errf(at, "%s: odd number of hex digits", w)
+	}
+	b := make([]byte, len(word)/2)
+	if _, err := hex.Decode(b, []byte(word)); err != nil {
+		return nil, p.errf(at, "%s: %v", w, err)
+	}
+	return b, nil
+}
+
+// hexNumber reads hex digits as a number of as many bytes as it takes.
+func (p *scanner) hexNumber(w where, limit int) ([]byte, error) {
+	at := p.pos
+	word, err := p.hexWord(w, limit)
+	if err != nil {
+		return nil, err
+	}
+	if len(word)%2 != 0 {
+		word = "0" + word
+	}
+	b := make([]byte, len(word)/2)
+	if _, err := hex.Decode(b, []byte(word)); err != nil {
+		return nil, p.errf(at, "%s: %v", w, err)
+	}
+	return b, nil
+}
+
+func (p *scanner) hexWord(w where, limit int) (string, error) {
 	at := p.pos
 	word := p.span(isWord)
 	for i := range len(word) {
 		if !isHex(word[i]) {
-			return nil, p.errf(at+i, "%s: %q is no hex digit", where, word[i])
+			return "", p.errf(at+i, "%s: %q is no hex digit", w, word[i])
 		}
 	}
-	switch {
-	case limit >= 0 && (len(word)+1)/2 > limit:
-		return nil, p.errf(at, "%s longer than %d bytes", where, limit)
-	case len(word)%2 != 0:
-		return nil, p.errf(at, "%s: odd number of hex digits", where)
-	case len(word)/2 > nl.MaxAttrPayload:
-		return nil, p.errf(at, "%s: more bytes than an attribute holds", where)
+	switch n := (len(word) + 1) / 2; {
+	case limit >= 0 && n > limit:
+		return "", p.errf(at, "%s longer than %d bytes", w, limit)
+	case n > nl.MaxAttrPayload:
+		return "", p.errf(at, "%s: more bytes than an attribute holds", w)
 	}
-	b := make([]byte, len(word)/2)
-	if _, err := hex.Decode(b, []byte(word)); err != nil {
-		return nil, p.errf(at, "%s: %v", where, err)
+	return word, nil
+}
+
+// wideNumber reads a number into big-endian bytes: hex of any length that fits,
+// decimal below 2^64.
+func (p *scanner) wideNumber(w where, b []byte) error {
+	at := p.pos
+	word := p.span(isWord)
+	digits, ok := cutHexPrefix(word)
+	if !ok {
+		p.pos = at
+		v, err := p.number(w, min(64, 8*len(b)))
+		for i := len(b) - 1; i >= 0; i-- {
+			b[i] = byte(v)
+			v >>= 8
+		}
+		return err
 	}
-	return b, nil
+	if len(digits) == 0 || len(digits) > 2*len(b) || !isNumber(digits, 16) {
+		return p.errf(at, "%s: want a hex number of at most %d bits", w, 8*len(b))
+	}
+	clear(b)
+	for i := range b {
+		end := len(digits) - 2*i
+		if end <= 0 {
+			break
+		}
+		b[len(b)-1-i] = hexValue(digits[max(end-2, 0):end])
+	}
+	return nil
+}
+
+func hexValue(digits string) byte {
+	var v byte
+	for i := range len(digits) {
+		c := digits[i] | 0x20 // letters to lower case, digits stay
+		if c >= 'a' {
+			c -= 'a' - 10
+		} else {
+			c -= '0'
+		}
+		v = v<<4 | c
+	}
+	return v
 }
