@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"time"
@@ -75,7 +76,7 @@ One file alone is held against the model.`,
 				return fmt.Errorf("%s: %w", path, err)
 			}
 			rep.runs = append(rep.runs, run)
-			rep.kernels = append(rep.kernels, parityKernel{name: run.Name(), vm: run.VM, run: i})
+			rep.kernels = append(rep.kernels, parityKernel{name: cmp.Or(run.Lab, run.Kernel), vm: run.VM, run: i})
 		}
 		return rep.print(cmd)
 	}
