@@ -48,8 +48,7 @@ func TestRates(t *testing.T) {
 					Name: fmt.Sprintf("rate-%s-%d-%d", m.name, size, round), Needs: m.needs,
 					Doc: fmt.Sprintf("packets of %d bytes", size),
 					Run: func(t *selftests.T) {
-						plain := generate(t, m.plain(t), size)
-						sampled := generate(t, m.sample(t), size)
+						plain, sampled := compare(t, m.plain(t), m.sample(t), size)
 						fmt.Printf("rate %s %d %d %d\n", m.name, size, plain, sampled)
 					},
 				})
@@ -93,11 +92,22 @@ func device() byte {
 
 const pktgen = "/proc/thread-self/net/pktgen"
 
+// compare gives the packets per second that two devices take in. Each is the
+// best of many short runs, by turns: a host that does other things too leaves
+// some of them alone.
+func compare(t *selftests.T, a, b topo.Dev, size int) (rateA, rateB int) {
+	for range 30 {
+		rateA = max(rateA, generate(t, a, size))
+		rateB = max(rateB, generate(t, b, size))
+	}
+	return rateA, rateB
+}
+
 // generate has pktgen put packets into a device as if they had come in, on the
 // one processor, and gives the packets per second.
 func generate(t *selftests.T, d topo.Dev, size int) int {
-	// Half a second or so on an emulated processor.
-	const count = 20_000
+	// Some milliseconds on an emulated processor.
+	const count = 500
 	set := func(file string, commands ...string) {
 		for _, c := range commands {
 			if err := os.WriteFile(filepath.Join(pktgen, file), []byte(c+"\n"), 0); err != nil {
@@ -108,16 +118,21 @@ func generate(t *selftests.T, d topo.Dev, size int) int {
 	set("kpktgend_0", "rem_device_all", "add_device "+d.Name)
 	set(d.Name, fmt.Sprintf("count %d", count), fmt.Sprintf("pkt_size %d", size), "delay 0", "xmit_mode netif_receive",
 		"dst_mac "+d.MAC.String(), "src_min 10.0.0.1", "src_max 10.0.0.1", "dst_min 10.0.0.2", "dst_max 10.0.0.2")
-	begin := time.Now()
 	set("pgctrl", "start")
-	text, err := os.ReadFile(filepath.Join(pktgen, d.Name))
-	t.Must(err)
-	set("kpktgend_0", "rem_device_all")
-	pps, err := parseRate(string(text))
-	if err != nil {
-		t.Fatalf("%v after %v", err, time.Since(begin))
+	// It waits for the end, unless the thread takes its time to begin.
+	for {
+		text, err := os.ReadFile(filepath.Join(pktgen, d.Name))
+		t.Must(err)
+		pps, err := parseRate(string(text))
+		if err == nil {
+			set("kpktgend_0", "rem_device_all")
+			return pps
+		}
+		if t.Context().Err() != nil {
+			t.Fatalf("%v", err)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
-	return pps
 }
 
 var rate = regexp.MustCompile(`(?m)^Result: OK: .*\n\s*(\d{1,12})pps `)

@@ -44,6 +44,15 @@ func (c *consoleTail) panicked() bool {
 	return bytes.Contains(c.buf, []byte(panicText))
 }
 
+// alarms gives the last n lines in which the kernel tells of a bug or a hang.
+func (c *consoleTail) alarms(n int) []string {
+	all := slices.DeleteFunc(c.lines(consoleMax), func(line string) bool {
+		return !slices.ContainsFunc([]string{"BUG: ", "WARNING: ", "Oops", "rcu: INFO", "blocked for more than", panicText},
+			func(text string) bool { return strings.Contains(line, text) })
+	})
+	return all[max(0, len(all)-n):]
+}
+
 // isTrace recognises the addresses of a stack dump.
 func isTrace(line string) bool {
 	if _, rest, ok := strings.Cut(line, "] "); ok && strings.HasPrefix(line, "[ ") {

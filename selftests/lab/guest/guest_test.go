@@ -164,6 +164,19 @@ func TestConsoleTail(t *testing.T) {
 	}
 }
 
+func TestConsoleAlarms(t *testing.T) {
+	var c consoleTail
+	if got := c.alarms(3); len(got) != 0 {
+		t.Errorf("of nothing: %q", got)
+	}
+	_, _ = io.WriteString(&c, "[ 1.0] fine\n[ 2.0] watchdog: BUG: soft lockup - CPU#1 stuck for 26s!\n[ 2.1]  x+0x1/0x2\n"+
+		"[ 3.0] rcu: INFO: rcu_preempt detected stalls\n[ 4.0] INFO: task sh:1 blocked for more than 120 seconds.\n")
+	want := []string{"[ 3.0] rcu: INFO: rcu_preempt detected stalls", "[ 4.0] INFO: task sh:1 blocked for more than 120 seconds."}
+	if diff := cmp.Diff(want, c.alarms(2)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestFeeder plays the guest's part: it takes the files in order and checks
 // that no more wait than may.
 func TestFeeder(t *testing.T) {

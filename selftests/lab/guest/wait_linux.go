@@ -55,6 +55,12 @@ func (m *machine) wait(ctx context.Context) (Result, bool, error) {
 	res, err := m.judge(ctx, p, status, statusErr)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if p.forced && err == nil {
+		// A guest that takes no notice of being asked may have a reason.
+		for _, line := range m.console.alarms(consoleLines) {
+			m.warnings = append(m.warnings, "the guest's kernel said: "+line)
+		}
+	}
 	res.Warnings = m.warnings
 	if err == nil && m.lost != nil && p.signal == 0 && !p.timedOut {
 		// The command may have ended well: it cannot know.
