@@ -91,6 +91,9 @@ func (f *guestFlags) targets() ([]target, error) {
 		}
 		for _, name := range f.kernels {
 			k, err := kernels.Find(name, vm)
+			if err != nil && slices.ContainsFunc(f.vms, func(other string) bool { return known(name, other) }) {
+				continue // not every kernel comes for every VM
+			}
 			if err != nil {
 				return nil, cli.Usagef("%w", err)
 			}
@@ -105,6 +108,12 @@ func (f *guestFlags) targets() ([]target, error) {
 		}
 	}
 	return out, nil
+}
+
+// known tells whether a kernel comes for a VM.
+func known(name, vm string) bool {
+	_, err := kernels.Find(name, kernels.VM(vm))
+	return err == nil
 }
 
 // target is a guest to boot.

@@ -86,6 +86,9 @@ func TestUsage(t *testing.T) {
 		{"matrix --from", "a file is missing"},
 		{"matrix report.log", "files are taken with --from only"},
 		{"matrix --kernels 5.10", `kernel "5.10"`},
+		{"parity --kernels 6.1-newest-dpscope --vm uml", `kernel "6.1-newest-dpscope"`},
+		{"parity --vm xen", `vm "xen"`},
+		{"parity --vm qemu --smp 1000", "no such number of processors"},
 		{"differences all", "unknown command"},
 	} {
 		status, out, errs := run(t, strings.Fields(tt.args)...)
