@@ -52,7 +52,7 @@ no privilege.
 		}
 		var items []difference
 		for _, d := range cases.KnownDifferences {
-			items = append(items, difference{"known-" + d.Name, d.What, d.Since.String(), d.Looks, d.Why})
+			items = append(items, difference{"known-" + d.Name, d.What, d.Releases(), d.Looks, d.Why})
 		}
 		return cli.PrintList(cmd.OutOrStdout(), differencesSchema, items, form.Pretty())
 	}
@@ -66,7 +66,7 @@ func printDifferences(out io.Writer) error {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "known-%s: %s\n  since Linux %s\n", d.Name, d.What, d.Since)
+		fmt.Fprintf(&b, "known-%s: %s\n  since Linux %s\n", d.Name, d.What, d.Releases())
 		for _, l := range d.Looks {
 			fmt.Fprintf(&b, "  %s: %s before, %s since\n", l.How, l.Before, l.After)
 		}
@@ -79,13 +79,13 @@ func printDifferences(out io.Writer) error {
 // writeDifferences writes the table for a document.
 func writeDifferences(out io.Writer) error {
 	var b strings.Builder
-	b.WriteString("| case | what | since | how it is seen: before, since | why it is left so |\n|---|---|---|---|---|\n")
+	b.WriteString("| case | what | since | how it is seen: before, since | why it is left so, or not |\n|---|---|---|---|---|\n")
 	for _, d := range cases.KnownDifferences {
 		var looks []string
 		for _, l := range d.Looks {
 			looks = append(looks, fmt.Sprintf("%s: %s, %s", l.How, l.Before, l.After))
 		}
-		fmt.Fprintf(&b, "| `known-%s` | %s | %s | %s | %s |\n", d.Name, d.What, d.Since, strings.Join(looks, "; "), d.Why)
+		fmt.Fprintf(&b, "| `known-%s` | %s | %s | %s | %s |\n", d.Name, d.What, d.Releases(), strings.Join(looks, "; "), d.Why)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
