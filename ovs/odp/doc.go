@@ -23,7 +23,8 @@
 // So does netlink to text and back with TextOptions.Lossless. Only what means
 // nothing is brought into one form when it is decoded: the nest flag on
 // attributes that are nests by definition (always set, because newer actions
-// insist on it), and padding between attributes (always zero).
+// insist on it), and padding (zeros between attributes; attributes that pad are
+// left out).
 //
 // Without Lossless text equals what the dialect's tool prints, byte for byte.
 // That leaves out fields that match anything (without Verbose), and some things

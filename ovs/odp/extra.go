@@ -58,13 +58,17 @@ func (e *Extra) decode(b []byte, canon []uint16, set func(nl.Attr) bool) bool {
 // append appends the nest. emit appends the field of a type, nothing when it is
 // not there.
 func (e *Extra) append(b []byte, typ uint16, canon []uint16, emit func([]byte, uint16) ([]byte, error)) ([]byte, error) {
-	order, unknown := e.Order, e.Unknown
+	order := e.Order
 	if order == nil {
 		order = canon
 	}
 	return nl.AppendNested(b, typ, func(b []byte) ([]byte, error) {
-		var err error
-		done := make([]uint16, 0, 16)
+		var (
+			err  error
+			done = make([]uint16, 0, 16)
+			gone = make([]bool, len(e.Unknown))
+			next int // the first that is not gone
+		)
 		for _, typ := range order {
 			before := len(b)
 			if !slices.Contains(done, typ) {
@@ -76,14 +80,19 @@ func (e *Extra) append(b []byte, typ uint16, canon []uint16, emit func([]byte, u
 			if e.Order == nil || len(b) > before {
 				continue
 			}
-			i := slices.IndexFunc(unknown, func(r Raw) bool { return r.Type == typ })
-			if i < 0 {
-				continue
+			for next < len(gone) && gone[next] {
+				next++
 			}
-			if b, err = unknown[i].appendAttr(b); err != nil {
-				return nil, err
+			for i := next; i < len(gone); i++ {
+				if gone[i] || e.Unknown[i].Type != typ {
+					continue
+				}
+				gone[i] = true
+				if b, err = e.Unknown[i].appendAttr(b); err != nil {
+					return nil, err
+				}
+				break
 			}
-			unknown = slices.Delete(slices.Clone(unknown), i, i+1)
 		}
 		// Fields and attributes that were added since are not lost.
 		for _, typ := range canon {
@@ -93,8 +102,11 @@ func (e *Extra) append(b []byte, typ uint16, canon []uint16, emit func([]byte, u
 				}
 			}
 		}
-		for _, r := range unknown {
-			if b, err = r.appendAttr(b); err != nil {
+		for i := range e.Unknown {
+			if gone[i] {
+				continue
+			}
+			if b, err = e.Unknown[i].appendAttr(b); err != nil {
 				return nil, err
 			}
 		}

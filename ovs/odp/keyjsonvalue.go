@@ -128,7 +128,8 @@ func valueFromJSON(raw json.RawMessage, a *layout.Attr, depth int) ([]byte, erro
 		if err != nil {
 			return nil, err
 		}
-		return appendInner([]byte{}, list, a.Nest)
+		b, err := appendInner([]byte{}, list, a.Nest)
+		return normalNest(b, a.Nest, depth+1), err
 	case layout.Flag:
 		if string(raw) != "true" {
 			return nil, errors.New("want true; leave it out where it is not set")

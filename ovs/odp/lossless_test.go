@@ -105,12 +105,19 @@ func TestNormalNest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	padded, err := odp.DecodeMatch(nest(1, nest(16, attr(14), attr(4, 64))), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	want, err := odp.DecodeMatch(nest(1, nest(16, attr(4, 64))), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := diff(want, m); d != "" {
 		t.Errorf("nest flags and padding (-want +got):\n%s", d)
+	}
+	if d := diff(want, padded); d != "" {
+		t.Errorf("attributes as padding (-want +got):\n%s", d)
 	}
 	checkMatch(t, m)
 }

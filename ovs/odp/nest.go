@@ -45,9 +45,10 @@ func sound(b []byte) bool {
 }
 
 // normalNest brings what a nest holds into the form we write, with the nest
-// flag on nests by definition and zero padding: neither means anything, and two
-// keys that say the same shall be equal. What is no list of attributes stays as
-// it is.
+// flag on nests by definition, zeros as padding and no attributes that are
+// padding. None of it means anything, and two keys that say the same shall be
+// equal: the kernel pads by where in a message a key happens to be. What is no
+// list of attributes stays as it is.
 func normalNest(b []byte, t *layout.Table, depth int) []byte {
 	if isNormal(b, t, depth) {
 		return b
@@ -56,6 +57,9 @@ func normalNest(b []byte, t *layout.Table, depth int) []byte {
 	for at, err := range allAttrs(b) {
 		if err != nil {
 			return b
+		}
+		if isPad(at, t) {
+			continue
 		}
 		data := at.Data
 		if nest := t.Attr(at.Type); nest.Kind == layout.Nest && depth+1 < maxDepth {
@@ -73,6 +77,9 @@ func normalNest(b []byte, t *layout.Table, depth int) []byte {
 	return out
 }
 
+// isPad holds for attributes that say nothing.
+func isPad(at nl.Attr, t *layout.Table) bool { return len(at.Data) == 0 && t.Attr(at.Type).Pad }
+
 func isNormal(b []byte, t *layout.Table, depth int) bool {
 	off := 0
 	for at, err := range allAttrs(b) {
@@ -85,7 +92,7 @@ func isNormal(b []byte, t *layout.Table, depth int) bool {
 			return false
 		}
 		nest := t.Attr(at.Type)
-		if nest.Kind == layout.Nest && depth+1 < maxDepth && (!at.Nested || !isNormal(at.Data, nest.Nest, depth+1)) {
+		if isPad(at, t) || nest.Kind == layout.Nest && depth+1 < maxDepth && (!at.Nested || !isNormal(at.Data, nest.Nest, depth+1)) {
 			return false
 		}
 	}

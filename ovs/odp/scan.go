@@ -54,13 +54,20 @@ func (w where) String() string {
 func (w where) ofMask() where { w.mask = true; return w }
 
 func (p *scanner) errf(pos int, format string, args ...any) error {
-	return &SyntaxError{What: p.what, Column: pos + 1, Msg: fmt.Sprintf(format, args...)}
+	return p.errName(pos, "", format, args...)
 }
 
 // errName is errf for a word that no port is named after.
 func (p *scanner) errName(pos int, name, format string, args ...any) error {
-	return &SyntaxError{What: p.what, Column: pos + 1, Msg: fmt.Sprintf(format, args...), Name: name}
+	msg := fmt.Sprintf(format, args...)
+	if len(msg) > maxMessage {
+		msg = strings.ToValidUTF8(msg[:maxMessage], "") + "..."
+	}
+	return &SyntaxError{What: p.what, Column: pos + 1, Msg: msg, Name: name}
 }
+
+// maxMessage bounds what an error repeats of a text that may be of any length.
+const maxMessage = 300
 
 // peek is the next byte, 0 at the end.
 func (p *scanner) peek() byte {

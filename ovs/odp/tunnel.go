@@ -214,6 +214,9 @@ func (p *keyParser) tunnel(f *Field) error {
 		if err != nil {
 			return err
 		}
+		if len(f.Value)+len(f.Mask) == 0 && layout.Tunnel.Attr(f.Type).Pad {
+			return nil
+		}
 		if i := slices.IndexFunc(list, func(g Field) bool { return g.Type == f.Type }); i >= 0 {
 			return p.errf(at, "tunnel: %s appears twice", name)
 		}

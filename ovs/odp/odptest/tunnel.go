@@ -17,8 +17,6 @@ func (g *Gen) tunnel() []odp.Field {
 	for _, typ := range layout.Tunnel.Order {
 		a := layout.Tunnel.Attr(typ)
 		switch {
-		case a.Kind == layout.Unknown && (!g.o.Odd || !g.one(6)): // padding
-			continue
 		case !g.one(2) && a.Kind != layout.Geneve:
 			continue
 		case a.Kind == layout.Flag:

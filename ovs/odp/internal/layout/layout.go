@@ -64,6 +64,8 @@ type Attr struct {
 	Host  bool
 	Parts []Part
 	Nest  *Table
+	// Pad marks an attribute that only aligns what follows it.
+	Pad bool
 	// Userspace marks what only the userspace datapath has, Foreign what only
 	// the kernel has and ovs-dpctl no words for.
 	Userspace, Foreign bool
