@@ -41,16 +41,6 @@ var catalogue = []Kernel{
 		Summary: "Debian 12's kernel as it comes",
 	},
 	{
-		Name: "6.1-newest-dpscope", VM: QEMU, Series: "6.1",
-		Package: "linux-image-amd64", Headers: "linux-headers-amd64", Source: "linux-source-6.1", Patches: "6.1",
-		Summary: "Debian 12's newest security update with our patched modules",
-	},
-	{
-		Name: "6.1-newest", VM: QEMU, Series: "6.1",
-		Package: "linux-image-amd64",
-		Summary: "Debian 12's newest security update as it comes",
-	},
-	{
 		Name: "6.12", VM: QEMU, Series: "6.12", Suite: "trixie",
 		Package: "linux-image-amd64",
 		Summary: "Debian 13's kernel, which has the features upstream: the reference",
@@ -59,6 +49,16 @@ var catalogue = []Kernel{
 		Name: "7.2", VM: QEMU, Series: "7.2", Suite: "sid", Moving: true,
 		Package: "linux-image-amd64",
 		Summary: "Debian sid's kernel, upstream's newest: it moves, so it informs",
+	},
+	{
+		Name: "6.1-newest-dpscope", VM: QEMU, Series: "6.1",
+		Package: "linux-image-amd64", Headers: "linux-headers-amd64", Source: "linux-source-6.1", Patches: "6.1",
+		Summary: "Debian 12's newest security update with our patched modules",
+	},
+	{
+		Name: "6.1-newest", VM: QEMU, Series: "6.1",
+		Package: "linux-image-amd64",
+		Summary: "Debian 12's newest security update as it comes",
 	},
 	{
 		Name: "6.1-copies", VM: QEMU, Series: "6.1", Base: AsUML, Hidden: true,
