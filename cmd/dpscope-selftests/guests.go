@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -52,16 +51,11 @@ func (f *guestFlags) add(cmd *cobra.Command, names []string, vms ...kernels.VM) 
 	})
 }
 
-// inMatrix tells whether a kernel is part of the matrix that the documentation
-// has. The two of the newest security update of 6.1 take another base of the
-// same series; .ci/test-kabi --long runs the cases on them.
-func inMatrix(k kernels.Kernel) bool { return !strings.HasPrefix(k.Name, "6.1-newest") }
-
 // kernelNames are those of the matrix, each once.
 func kernelNames() []string {
 	var names []string
 	for _, k := range kernels.All() {
-		if inMatrix(k) && !slices.Contains(names, k.Name) {
+		if !slices.Contains(names, k.Name) {
 			names = append(names, k.Name)
 		}
 	}
