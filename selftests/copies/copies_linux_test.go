@@ -110,11 +110,12 @@ func TestCopies(t *testing.T) {
 				Doc: fmt.Sprintf("%d packets sampled in front of %s are %d messages and as many copies", n, who.name, copies),
 				Run: func(t *selftests.T) {
 					sender, frame := p.open(t)
+					entry := psampleEntry(t)
 					var samples *topo.Listener
 					if who.listen != nil {
 						samples = topo.NewListener(t, who.listen(t))
 					}
-					calls := traced(t, "psample_sample_packet", []string{"__alloc_skb", "skb_copy_bits"}, func() {
+					calls := traced(t, entry, []string{"__alloc_skb", "skb_copy_bits"}, func() {
 						sender.Send(frame, n)
 						if samples != nil {
 							samples.Expect(who.gets)
@@ -123,7 +124,7 @@ func TestCopies(t *testing.T) {
 						}
 					})
 					t.Logf("%v", calls)
-					for function, want := range map[string]int{"psample_sample_packet": n, "__alloc_skb": copies, "skb_copy_bits": copies} {
+					for function, want := range map[string]int{entry: n, "__alloc_skb": copies, "skb_copy_bits": copies} {
 						if calls[function] != want {
 							t.Errorf("%s was called %d times, want %d", function, calls[function], want)
 						}

@@ -12,6 +12,21 @@ import (
 
 const tracefs = "/sys/kernel/tracing"
 
+// psampleEntry is the function through which packets are sampled. Our 6.1 has
+// its own beside the one that the kernel's other modules were built for, see
+// kmod/README.md. psample has to be loaded.
+func psampleEntry(t *selftests.T) string {
+	const ours = "psample_sample_packet_extra"
+	text, err := os.ReadFile("/proc/kallsyms")
+	t.Must(err)
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 2 && f[2] == ours {
+			return ours
+		}
+	}
+	return "psample_sample_packet"
+}
+
 // traced calls work and counts the calls of functions within those of one
 // function, on every processor. That function counts itself, too.
 func traced(t *selftests.T, within string, functions []string, work func()) map[string]int {
