@@ -160,6 +160,25 @@ func (g *Generic) Dump(ctx context.Context, r GenericRequest) iter.Seq2[genetlin
 	}
 }
 
+// Stream yields a table's payloads after the generic-netlink header (family
+// header and attributes), each valid until the next one; see Conn.Stream.
+func (g *Generic) Stream(ctx context.Context, r GenericRequest) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for b, err := range g.conn.Stream(ctx, r.request()) {
+			if err == nil && len(b) < GenlHeaderLen {
+				err = &Error{Op: r.Op, Object: r.Object, Err: fmt.Errorf("reply of %d bytes is no generic netlink message", len(b))}
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(b[GenlHeaderLen:], nil) {
+				return
+			}
+		}
+	}
+}
+
 // DumpAll collects a table and starts over when it changed meanwhile; see
 // Conn.DumpAll.
 func (g *Generic) DumpAll(ctx context.Context, r GenericRequest) ([]genetlink.Message, error) {

@@ -355,3 +355,67 @@ const (
 	OVS_DEC_TTL_ATTR_UNSPEC = 0
 	OVS_DEC_TTL_ATTR_ACTION = 1 // nested OVS_ACTION_ATTR_*
 )
+
+// Groups of multicast events of the meter and conntrack limit families. No
+// kernel up to 7.2 sends anything to them.
+const (
+	OVS_METER_MCGROUP    = "ovs_meter"
+	OVS_CT_LIMIT_MCGROUP = "ovs_ct_limit"
+)
+
+// enum ovs_meter_cmd.
+const (
+	OVS_METER_CMD_UNSPEC   = 0
+	OVS_METER_CMD_FEATURES = 1
+	OVS_METER_CMD_SET      = 2
+	OVS_METER_CMD_DEL      = 3
+	OVS_METER_CMD_GET      = 4
+)
+
+// enum ovs_meter_attr: attributes of OVS_METER_CMD_*.
+const (
+	OVS_METER_ATTR_UNSPEC     = 0
+	OVS_METER_ATTR_ID         = 1 // u32
+	OVS_METER_ATTR_KBPS       = 2 // flag: kilobits instead of packets per second
+	OVS_METER_ATTR_STATS      = 3 // struct ovs_flow_stats
+	OVS_METER_ATTR_BANDS      = 4 // nested list of nested OVS_BAND_ATTR_*
+	OVS_METER_ATTR_USED       = 5 // u64, monotonic ms
+	OVS_METER_ATTR_CLEAR      = 6 // flag
+	OVS_METER_ATTR_MAX_METERS = 7 // u32
+	OVS_METER_ATTR_MAX_BANDS  = 8 // u32
+	OVS_METER_ATTR_PAD        = 9
+)
+
+// enum ovs_band_attr.
+const (
+	OVS_BAND_ATTR_UNSPEC = 0
+	OVS_BAND_ATTR_TYPE   = 1 // u32, OVS_METER_BAND_TYPE_*
+	OVS_BAND_ATTR_RATE   = 2 // u32, kilobits or packets per second
+	OVS_BAND_ATTR_BURST  = 3 // u32, kilobits or packets
+	OVS_BAND_ATTR_STATS  = 4 // struct ovs_flow_stats
+)
+
+// enum ovs_meter_band_type.
+const (
+	OVS_METER_BAND_TYPE_UNSPEC = 0
+	OVS_METER_BAND_TYPE_DROP   = 1
+)
+
+// enum ovs_ct_limit_cmd.
+const (
+	OVS_CT_LIMIT_CMD_UNSPEC = 0
+	OVS_CT_LIMIT_CMD_SET    = 1
+	OVS_CT_LIMIT_CMD_DEL    = 2
+	OVS_CT_LIMIT_CMD_GET    = 3
+)
+
+// enum ovs_ct_limit_attr.
+const (
+	OVS_CT_LIMIT_ATTR_UNSPEC     = 0
+	OVS_CT_LIMIT_ATTR_ZONE_LIMIT = 1 // array of struct ovs_zone_limit
+)
+
+// OVS_ZONE_LIMIT_DEFAULT_ZONE stands for the limit of zones without their own.
+const (
+	OVS_ZONE_LIMIT_DEFAULT_ZONE = -1
+)
