@@ -57,6 +57,8 @@ var versions = map[string]uint8{
 	uapi.OVS_VPORT_FAMILY:    uapi.OVS_VPORT_VERSION,
 	uapi.OVS_FLOW_FAMILY:     uapi.OVS_FLOW_VERSION,
 	uapi.OVS_PACKET_FAMILY:   uapi.OVS_PACKET_VERSION,
+	uapi.OVS_METER_FAMILY:    uapi.OVS_METER_VERSION,
+	uapi.OVS_CT_LIMIT_FAMILY: uapi.OVS_CT_LIMIT_VERSION,
 }
 
 // request is one message to a family.
@@ -92,29 +94,34 @@ func (c *Client) execute(ctx context.Context, r request) error {
 	return err
 }
 
-// create sends a request that makes something and gives what was made, as the
-// kernel tells it: its name need not be the one that was asked for (a device
-// also goes by its alternative names).
-func create[T any](ctx context.Context, c *Client, r request, decode func([]byte) (T, error)) (made T, err error) {
+// change sends a request that makes, changes or deletes something and gives it
+// as the kernel tells it: its name need not be the one that was asked for (a
+// device also goes by its alternative names).
+func change[T any](ctx context.Context, c *Client, r request, decode func([]byte) (T, error)) (T, error) {
 	r.flags |= netlink.Echo
+	return get(ctx, c, r, decode)
+}
+
+// get sends a request and decodes the one answer.
+func get[T any](ctx context.Context, c *Client, r request, decode func([]byte) (T, error)) (v T, err error) {
 	gr, err := c.generic(r)
 	if err != nil {
-		return made, err
+		return v, err
 	}
 	msgs, err := c.g.Execute(ctx, gr)
 	if err != nil {
-		return made, err
+		return v, err
 	}
 	if len(msgs) == 0 {
-		return made, &nl.Error{Op: r.op, Object: r.object, Err: errNoReply}
+		return v, &nl.Error{Op: r.op, Object: r.object, Err: errNoReply}
 	}
-	if made, err = decode(msgs[0].Data); err != nil {
-		return made, &nl.Error{Op: r.op, Object: r.object, Err: err}
+	if v, err = decode(msgs[0].Data); err != nil {
+		return v, &nl.Error{Op: r.op, Object: r.object, Err: err}
 	}
-	return made, nil
+	return v, nil
 }
 
-var errNoReply = errors.New("the kernel did it but did not say what it made")
+var errNoReply = errors.New("the kernel acknowledged the request but did not answer it")
 
 // dump collects a small table, decoded.
 func dump[T any](ctx context.Context, c *Client, r request, decode func([]byte) (T, error)) ([]T, error) {

@@ -3,20 +3,21 @@
 package ovs
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/dpscope/dpscope/nl"
 	"github.com/dpscope/dpscope/nl/uapi"
 	"github.com/dpscope/dpscope/ovs/odp"
 )
 
-// Flow is a flow of a datapath with its counters. Match, Actions, UFID and
-// Unknown share memory with the message they were read from.
+// Flow is a flow of a datapath with its counters.
 type Flow struct {
 	DatapathIfindex int
-	UFID            odp.UFID // nil when the flow was added without one
-	Match           odp.Match
-	Actions         odp.Actions
+	UFID            odp.UFID    // nil when the flow was added without one
+	Match           odp.Match   // shares memory with the message it was read from
+	Actions         odp.Actions // read-only: flows with the same list may share it
 
 	Packets  uint64
 	Bytes    uint64
@@ -27,13 +28,39 @@ type Flow struct {
 	Unknown []Attr
 }
 
-// DecodeFlow reads a message of the ovs_flow family, after its genl header.
+// Clone copies a flow that Flows has yielded, so that it stays valid.
+func (f Flow) Clone() Flow {
+	f.UFID = bytes.Clone(f.UFID)
+	f.Match = f.Match.Clone()
+	f.Unknown = slices.Clone(f.Unknown)
+	for i := range f.Unknown {
+		f.Unknown[i].Data = bytes.Clone(f.Unknown[i].Data)
+	}
+	return f
+}
+
+// DecodeFlow reads a message of the ovs_flow family, after its genl header. The
+// flow shares memory with b.
 func DecodeFlow(b []byte) (Flow, error) {
+	var d flowDecoder
+	f, err := d.decode(b)
+	return f, err
+}
+
+// flowDecoder decodes flow after flow into memory of its own. A flow is valid
+// until the next one.
+type flowDecoder struct {
+	odp        odp.Decoder
+	hasActions bool // the last message had OVS_FLOW_ATTR_ACTIONS
+}
+
+func (d *flowDecoder) decode(b []byte) (Flow, error) {
 	var (
-		f         Flow
-		key, mask []byte
+		f                  Flow
+		key, mask, actions []byte
 	)
-	ifindex, err := decodeMessage("flow", b, func(at nl.Attr) (err error) {
+	d.hasActions = false
+	ifindex, err := decodeMessage("flow", b, func(at nl.Attr) error {
 		switch at.Type {
 		case uapi.OVS_FLOW_ATTR_KEY:
 			key = at.Data
@@ -43,7 +70,7 @@ func DecodeFlow(b []byte) (Flow, error) {
 				mask = []byte{}
 			}
 		case uapi.OVS_FLOW_ATTR_ACTIONS:
-			f.Actions, err = odp.DecodeActions(at.Data)
+			actions, d.hasActions = at.Data, true
 		case uapi.OVS_FLOW_ATTR_STATS:
 			return getUint64s(at, &f.Packets, &f.Bytes)
 		case uapi.OVS_FLOW_ATTR_TCP_FLAGS:
@@ -63,16 +90,19 @@ func DecodeFlow(b []byte) (Flow, error) {
 		default:
 			f.Unknown = keepUnknown(f.Unknown, at)
 		}
-		return err
+		return nil
 	})
-	if err != nil {
-		return f, err
+	if err == nil {
+		f.DatapathIfindex = ifindex
+		f.Match, err = d.odp.Match(key, mask)
+		if err == nil {
+			f.Actions, err = d.odp.Actions(actions)
+		}
+		if err != nil {
+			err = fmt.Errorf("flow message: %w", err)
+		}
 	}
-	f.DatapathIfindex = ifindex
-	if f.Match, err = odp.DecodeMatch(key, mask); err != nil {
-		return f, fmt.Errorf("flow message: %w", err)
-	}
-	return f, nil
+	return f, err
 }
 
 // FlowSpec is a flow to add, change or find.
@@ -94,9 +124,9 @@ func (s FlowSpec) CheckKernel() error {
 }
 
 // appendAttrs encodes the request; withActions says whether the action list,
-// possibly empty, is part of it. What only the userspace datapath has is refused
-// with an *odp.UserspaceError: the kernel takes some of these numbers for
-// something else.
+// possibly empty, is part of it. A flow that is named by its id needs no key.
+// What only the userspace datapath has is refused with an *odp.UserspaceError:
+// the kernel takes some of these numbers for something else.
 func (s FlowSpec) appendAttrs(b []byte, withActions bool) ([]byte, error) {
 	if !withActions {
 		s.Actions = nil
@@ -108,12 +138,14 @@ func (s FlowSpec) appendAttrs(b []byte, withActions bool) ([]byte, error) {
 	if s.UFID != nil {
 		b = nl.AppendAttr(b, uapi.OVS_FLOW_ATTR_UFID, s.UFID)
 	}
-	if b, err = nl.AppendNested(b, uapi.OVS_FLOW_ATTR_KEY, s.Match.AppendKey); err != nil {
-		return nil, err
-	}
-	if !s.Match.Exact {
-		if b, err = nl.AppendNested(b, uapi.OVS_FLOW_ATTR_MASK, s.Match.AppendMask); err != nil {
+	if withActions || s.UFID == nil || len(s.Match.Fields) > 0 {
+		if b, err = nl.AppendNested(b, uapi.OVS_FLOW_ATTR_KEY, s.Match.AppendKey); err != nil {
 			return nil, err
+		}
+		if !s.Match.Exact {
+			if b, err = nl.AppendNested(b, uapi.OVS_FLOW_ATTR_MASK, s.Match.AppendMask); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if withActions {

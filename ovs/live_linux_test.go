@@ -88,7 +88,7 @@ func TestLiveDatapath(t *testing.T) {
 	if _, err := c.Vports(ctx, dp); !errors.Is(err, ErrNoDatapath) {
 		t.Errorf("ports of a deleted datapath: %v", err)
 	}
-	for _, err := range c.Flows(ctx, dp) {
+	for _, err := range c.Flows(ctx, dp, FlowDump{}) {
 		if !errors.Is(err, ErrNoDatapath) {
 			t.Errorf("flows of a deleted datapath: %v", err)
 		}
@@ -200,7 +200,7 @@ func TestLiveFlows(t *testing.T) {
 func collect(t *testing.T, c *Client, dp Datapath) []Flow {
 	t.Helper()
 	var flows []Flow
-	for f, err := range c.Flows(t.Context(), dp) {
+	for f, err := range c.Flows(t.Context(), dp, FlowDump{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +208,7 @@ func collect(t *testing.T, c *Client, dp Datapath) []Flow {
 		if _, err := c.Datapath(t.Context(), dp.Name); err != nil {
 			t.Fatal(err)
 		}
-		flows = append(flows, f)
+		flows = append(flows, f.Clone())
 	}
 	return flows
 }

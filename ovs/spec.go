@@ -55,3 +55,44 @@ var (
 		},
 	}
 )
+
+var (
+	packetSpec = &nl.AttrSpec{
+		Names: map[uint16]string{
+			uapi.OVS_PACKET_ATTR_PACKET:     "OVS_PACKET_ATTR_PACKET",
+			uapi.OVS_PACKET_ATTR_KEY:        "OVS_PACKET_ATTR_KEY",
+			uapi.OVS_PACKET_ATTR_ACTIONS:    "OVS_PACKET_ATTR_ACTIONS",
+			uapi.OVS_PACKET_ATTR_PROBE:      "OVS_PACKET_ATTR_PROBE",
+			uapi.OVS_PACKET_ATTR_MRU:        "OVS_PACKET_ATTR_MRU",
+			uapi.OVS_PACKET_ATTR_HASH:       "OVS_PACKET_ATTR_HASH",
+			uapi.OVS_PACKET_ATTR_UPCALL_PID: "OVS_PACKET_ATTR_UPCALL_PID",
+		},
+		Nests: map[uint16]*nl.AttrSpec{
+			uapi.OVS_PACKET_ATTR_KEY:     odp.KeySpec,
+			uapi.OVS_PACKET_ATTR_ACTIONS: odp.ActionSpec,
+		},
+	}
+
+	meterSpec = &nl.AttrSpec{
+		Names: map[uint16]string{
+			uapi.OVS_METER_ATTR_ID:    "OVS_METER_ATTR_ID",
+			uapi.OVS_METER_ATTR_KBPS:  "OVS_METER_ATTR_KBPS",
+			uapi.OVS_METER_ATTR_BANDS: "OVS_METER_ATTR_BANDS",
+			uapi.OVS_METER_ATTR_CLEAR: "OVS_METER_ATTR_CLEAR",
+		},
+		Nests: map[uint16]*nl.AttrSpec{
+			uapi.OVS_METER_ATTR_BANDS: {
+				Names: map[uint16]string{uapi.OVS_BAND_ATTR_UNSPEC: "band"},
+				Nests: map[uint16]*nl.AttrSpec{uapi.OVS_BAND_ATTR_UNSPEC: {Names: map[uint16]string{
+					uapi.OVS_BAND_ATTR_TYPE:  "OVS_BAND_ATTR_TYPE",
+					uapi.OVS_BAND_ATTR_RATE:  "OVS_BAND_ATTR_RATE",
+					uapi.OVS_BAND_ATTR_BURST: "OVS_BAND_ATTR_BURST",
+				}}},
+			},
+		},
+	}
+
+	zoneLimitSpec = &nl.AttrSpec{Names: map[uint16]string{
+		uapi.OVS_CT_LIMIT_ATTR_ZONE_LIMIT: "OVS_CT_LIMIT_ATTR_ZONE_LIMIT",
+	}}
+)

@@ -5,8 +5,6 @@ package ovs
 import (
 	"context"
 	"errors"
-	"syscall"
-	"time"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
@@ -19,17 +17,16 @@ import (
 // kernel dropped some (ENOBUFS). Receiving goes on after it.
 var ErrUpcallsLost = errors.New("upcalls lost: the receive buffer overflowed")
 
-// upcallBuffer is asked for as receive buffer; the kernel may give less to an
+// receiveBuffer is asked for as receive buffer; the kernel may give less to an
 // unprivileged process.
-const upcallBuffer = 4 << 20
+const receiveBuffer = 4 << 20
 
 // UpcallSocket receives packets from datapaths: its PID goes into a port
 // (VportConfig.UpcallPIDs), a datapath (DatapathConfig.UpcallPID) or a userspace
 // action (odp.Userspace). One goroutine may receive at a time.
 type UpcallSocket struct {
-	c       *netlink.Conn
-	family  nl.Family
-	pending []netlink.Message
+	r      receiver
+	family nl.Family
 }
 
 // OpenUpcalls opens an upcall socket in ns (nil: the current namespace), which
@@ -44,15 +41,19 @@ func OpenUpcalls(ns *nl.NetNS) (*UpcallSocket, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = c.SetReadBuffer(upcallBuffer) // best effort, see upcallBuffer
-	return &UpcallSocket{c: c, family: f}, nil
+	_ = c.SetReadBuffer(receiveBuffer) // best effort, see there
+	return newUpcallSocket(c, f), nil
+}
+
+func newUpcallSocket(c *netlink.Conn, f nl.Family) *UpcallSocket {
+	return &UpcallSocket{r: receiver{c: c, op: "receive upcall", lost: ErrUpcallsLost}, family: f}
 }
 
 // PID is the socket's netlink port id.
-func (s *UpcallSocket) PID() uint32 { return s.c.PID() }
+func (s *UpcallSocket) PID() uint32 { return s.r.c.PID() }
 
 // Close closes the socket; the kernel drops further packets for it.
-func (s *UpcallSocket) Close() error { return s.c.Close() }
+func (s *UpcallSocket) Close() error { return s.r.c.Close() }
 
 // Receive waits for the next upcall. It returns ErrUpcallsLost after an
 // overflow, ctx's error when that ends first, and a decoding error for a
@@ -60,16 +61,12 @@ func (s *UpcallSocket) Close() error { return s.c.Close() }
 // another call.
 func (s *UpcallSocket) Receive(ctx context.Context) (Upcall, error) {
 	for {
-		for len(s.pending) > 0 {
-			m := s.pending[0]
-			s.pending = s.pending[1:]
-			if m.Header.Type != netlink.HeaderType(s.family.ID) {
-				continue
-			}
-			return decodePacketMessage(m)
-		}
-		if err := s.fill(ctx); err != nil {
+		m, err := s.r.next(ctx)
+		if err != nil {
 			return Upcall{}, err
+		}
+		if m.Header.Type == netlink.HeaderType(s.family.ID) {
+			return decodePacketMessage(m)
 		}
 	}
 }
@@ -85,33 +82,4 @@ func decodePacketMessage(m netlink.Message) (Upcall, error) {
 		return u, &nl.Error{Op: "receive upcall", Err: err}
 	}
 	return u, nil
-}
-
-// fill reads one datagram.
-func (s *UpcallSocket) fill(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return nl.ContextError(ctx)
-	}
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		_ = s.c.SetReadDeadline(time.Unix(1, 0))
-		close(ended)
-	})
-	msgs, err := s.c.Receive()
-	if !stop() {
-		<-ended // the next call must not find this one's deadline
-		_ = s.c.SetReadDeadline(time.Time{})
-	}
-	if err == nil {
-		s.pending = msgs
-		return nil
-	}
-	switch {
-	case errors.Is(err, syscall.ENOBUFS):
-		return ErrUpcallsLost
-	case ctx.Err() != nil:
-		return nl.ContextError(ctx)
-	default:
-		return &nl.Error{Op: "receive upcall", Err: err}
-	}
 }

@@ -24,7 +24,7 @@ func TestReceiveAfterCancel(t *testing.T) {
 	}
 	defer c.Close()
 	const ctrlID, getFamily, attrName = 16, 3, 2 // GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME
-	s := &UpcallSocket{c: c, family: nl.Family{ID: ctrlID}}
+	s := newUpcallSocket(c, nl.Family{ID: ctrlID})
 	ask := netlink.Message{
 		Header: netlink.Header{Type: ctrlID, Flags: netlink.Request},
 		Data:   nl.AppendString([]byte{getFamily, 1, 0, 0}, attrName, "nlctrl"),

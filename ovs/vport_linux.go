@@ -5,6 +5,7 @@ package ovs
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"syscall"
 
@@ -23,28 +24,38 @@ type VportConfig struct {
 	// UpcallPIDs are the sockets that receive the port's misses; none: nobody.
 	// More than one needs a datapath with OVS_DP_F_VPORT_PIDS.
 	UpcallPIDs []uint32
+	// Tunnel are the options of a VportVXLAN or VportGeneve, which want a
+	// destination port; nil for the others.
+	Tunnel *TunnelOptions
 }
 
-// AddVport adds a port and returns it under the name the kernel has for it. A device that is not there gives ErrNoDevice, a taken
-// port number, device or name ErrPortInUse.
+// AddVport adds a port and returns it under the name the kernel has for it. A
+// device that is not there gives ErrNoDevice, a taken port number, device or
+// name ErrPortInUse.
 func (c *Client) AddVport(ctx context.Context, dp Datapath, cfg VportConfig) (Vport, error) {
 	const op = "add port"
 	if err := checkName(op, cfg.Name); err != nil {
 		return Vport{}, err
 	}
 	typ := cmp.Or(cfg.Type, VportNetdev)
+	var err error
 	b := nl.AppendUint32(nil, uapi.OVS_VPORT_ATTR_TYPE, uint32(typ))
 	b = nl.AppendString(b, uapi.OVS_VPORT_ATTR_NAME, cfg.Name)
 	b = appendUint32s(b, uapi.OVS_VPORT_ATTR_UPCALL_PID, upcallPIDs(cfg.UpcallPIDs))
 	if cfg.PortNo != 0 {
 		b = nl.AppendUint32(b, uapi.OVS_VPORT_ATTR_PORT_NO, cfg.PortNo)
 	}
-	v, err := create(ctx, c, newVportRequest(op, uapi.OVS_VPORT_CMD_NEW, dp, cfg.Name, b), DecodeVport)
+	if cfg.Tunnel != nil {
+		if b, err = cfg.Tunnel.appendAttr(b); err != nil {
+			return Vport{}, &nl.Error{Op: op, Object: vportObject(dp, cfg.Name), Err: err}
+		}
+	}
+	v, err := change(ctx, c, newVportRequest(op, uapi.OVS_VPORT_CMD_NEW, dp, cfg.Name, b), DecodeVport)
 	if err != nil {
 		ms := []meaning{
 			{syscall.EBUSY, ErrPortInUse, "the device belongs to another datapath, bridge or bond, or the port number is taken"},
 			{syscall.EFBIG, nil, "the kernel takes port numbers below 65535"},
-			{syscall.EAFNOSUPPORT, nil, "the kernel has no module for ports of this type"},
+			{syscall.EAFNOSUPPORT, ErrUnsupported, "the kernel has no module for ports of this type"},
 		}
 		if typ == VportNetdev {
 			ms = append(ms,
@@ -72,9 +83,44 @@ func upcallPIDs(pids []uint32) []uint32 {
 
 // SetVportUpcallPIDs changes who receives a port's misses; none: nobody.
 func (c *Client) SetVportUpcallPIDs(ctx context.Context, dp Datapath, name string, pids ...uint32) error {
+	_, err := c.SetVport(ctx, dp, name, VportChange{UpcallPIDs: upcallPIDs(pids)})
+	return err
+}
+
+// VportChange is what SetVport changes; what is nil stays.
+type VportChange struct {
+	// Type must be the port's own: the kernel refuses another (EINVAL).
+	Type VportType
+	// Tunnel wants a kernel that can change the options of a port. None up to
+	// Linux 7.2 can.
+	Tunnel *TunnelOptions
+	// UpcallPIDs receive the port's misses; a single 0: nobody.
+	UpcallPIDs []uint32
+}
+
+// SetVport changes a port and returns it as it is then.
+func (c *Client) SetVport(ctx context.Context, dp Datapath, name string, ch VportChange) (Vport, error) {
+	const op = "change port"
+	if err := checkName(op, name); err != nil {
+		return Vport{}, err
+	}
 	b := nl.AppendString(nil, uapi.OVS_VPORT_ATTR_NAME, name)
-	b = appendUint32s(b, uapi.OVS_VPORT_ATTR_UPCALL_PID, upcallPIDs(pids))
-	return explain(c.vportRequest(ctx, "change port", uapi.OVS_VPORT_CMD_SET, dp, name, b), noVport)
+	if ch.Type != 0 {
+		b = nl.AppendUint32(b, uapi.OVS_VPORT_ATTR_TYPE, uint32(ch.Type))
+	}
+	if ch.Tunnel != nil {
+		var err error
+		if b, err = ch.Tunnel.appendAttr(b); err != nil {
+			return Vport{}, &nl.Error{Op: op, Object: vportObject(dp, name), Err: err}
+		}
+	}
+	if ch.UpcallPIDs != nil {
+		b = appendUint32s(b, uapi.OVS_VPORT_ATTR_UPCALL_PID, upcallPIDs(ch.UpcallPIDs))
+	}
+	v, err := change(ctx, c, newVportRequest(op, uapi.OVS_VPORT_CMD_SET, dp, name, b), DecodeVport)
+	return v, explain(err, noVport,
+		meaning{syscall.EOPNOTSUPP, ErrUnsupported, "the kernel cannot change the options of a port: delete and add it"},
+		meaning{syscall.EINVAL, nil, "a port's type cannot be changed, and several receivers want OVS_DP_F_VPORT_PIDS"})
 }
 
 // DelVport takes a port off its datapath. The device of an internal port goes
@@ -117,14 +163,21 @@ func (c *Client) Vports(ctx context.Context, dp Datapath) ([]Vport, error) {
 // Vport finds a port of a datapath by device name. Without one the error
 // matches ErrNoVport.
 func (c *Client) Vport(ctx context.Context, dp Datapath, name string) (Vport, error) {
-	vs, err := c.Vports(ctx, dp)
-	if err != nil {
+	const op = "find port"
+	if err := checkName(op, name); err != nil {
 		return Vport{}, err
 	}
-	for _, v := range vs {
-		if v.Name == name {
-			return v, nil
-		}
-	}
-	return Vport{}, &nl.Error{Op: "find port", Object: vportObject(dp, name), Err: ErrNoVport}
+	v, err := get(ctx, c, newVportRequest(op, uapi.OVS_VPORT_CMD_GET, dp, name,
+		nl.AppendString(nil, uapi.OVS_VPORT_ATTR_NAME, name)), DecodeVport)
+	return v, explain(err, noVport)
+}
+
+// VportByNumber finds a port of a datapath by number. Without one the error
+// matches ErrNoVport.
+func (c *Client) VportByNumber(ctx context.Context, dp Datapath, number uint32) (Vport, error) {
+	v, err := get(ctx, c, newVportRequest("find port", uapi.OVS_VPORT_CMD_GET, dp, fmt.Sprint(number),
+		nl.AppendUint32(nil, uapi.OVS_VPORT_ATTR_PORT_NO, number)), DecodeVport)
+	return v, explain(err,
+		meaning{syscall.ENODEV, ErrNoVport, "the datapath has no port of this number"},
+		meaning{syscall.EFBIG, ErrNoVport, "port numbers are below 65535"})
 }

@@ -91,7 +91,7 @@ func (s session) portNames(ctx context.Context, dp ovs.Datapath) (odp.PortNames,
 // and counted, and the dump fails in the end.
 func (s session) eachFlow(cmd *cobra.Command, dp ovs.Datapath, f func(ovs.Flow) error) error {
 	unread := 0
-	for flow, err := range s.Flows(cmd.Context(), dp) {
+	for flow, err := range s.Flows(cmd.Context(), dp, ovs.FlowDump{}) {
 		switch {
 		case errors.Is(err, ovs.ErrBadFlow):
 			unread++
@@ -113,6 +113,7 @@ func (s session) eachFlow(cmd *cobra.Command, dp ovs.Datapath, f func(ovs.Flow) 
 func (s session) flowItems(cmd *cobra.Command, dp ovs.Datapath) ([]flowItem, error) {
 	var items []flowItem
 	err := s.eachFlow(cmd, dp, func(f ovs.Flow) error {
+		f = f.Clone() // it stays beyond this one call
 		it := flowItem{
 			UFID: f.UFID, Match: f.Match, Actions: f.Actions, Unknown: f.Unknown,
 			Packets: f.Packets, Bytes: f.Bytes, TCPFlags: f.TCPFlags,

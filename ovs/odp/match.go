@@ -51,25 +51,25 @@ func (m Match) Field(typ uint16) (Field, bool) {
 func DecodeMatch(key, mask []byte) (Match, error) { return decodeMatch(key, mask, 0) }
 
 func decodeMatch(key, mask []byte, depth int) (Match, error) {
-	m := Match{Exact: mask == nil}
-	var err error
-	if m.Fields, err = decodeSide("flow key", key, depth); err != nil {
-		return Match{}, err
-	}
-	masks, err := decodeSide("flow mask", mask, depth)
+	fields, err := appendSide(nil, "flow key", key, depth)
 	if err != nil {
 		return Match{}, err
 	}
+	masks, err := appendSide(nil, "flow mask", mask, depth)
+	if err != nil {
+		return Match{}, err
+	}
+	m := Match{Exact: mask == nil, Fields: fields}
 	m.merge(masks)
 	return m, nil
 }
 
-// decodeSide reads a list of keys into fields that have only a value.
-func decodeSide(what string, b []byte, depth int) ([]Field, error) {
-	if len(b) == 0 {
-		return nil, nil
+// appendSide appends a list of keys to an empty list as fields that have only a
+// value.
+func appendSide(list []Field, what string, b []byte, depth int) ([]Field, error) {
+	if len(b) > 0 && cap(list) == 0 {
+		list = make([]Field, 0, 16)
 	}
-	list := make([]Field, 0, 16)
 	for at, err := range allAttrs(b) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", what, err)
@@ -87,6 +87,17 @@ func decodeSide(what string, b []byte, depth int) ([]Field, error) {
 		list = append(list, f)
 	}
 	return list, nil
+}
+
+// Clone copies a match with all it refers to.
+func (m Match) Clone() Match {
+	m.Fields = slices.Clone(m.Fields)
+	for i := range m.Fields {
+		f := &m.Fields[i]
+		f.Value, f.Mask = bytes.Clone(f.Value), bytes.Clone(f.Mask)
+	}
+	m.MaskOrder = slices.Clone(m.MaskOrder)
+	return m
 }
 
 // unite makes one field of a value and a mask that stand apart.

@@ -120,9 +120,9 @@ func (d *Datapath) TryFlow(f Flow) error {
 // Flows dumps the flow table.
 func (d *Datapath) Flows() []ovs.Flow {
 	var out []ovs.Flow
-	for f, err := range d.c.Flows(d.t.Context(), d.dp) {
+	for f, err := range d.c.Flows(d.t.Context(), d.dp, ovs.FlowDump{}) {
 		d.t.Must(err)
-		out = append(out, f)
+		out = append(out, f.Clone())
 	}
 	return out
 }
