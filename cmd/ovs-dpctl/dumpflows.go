@@ -111,14 +111,17 @@ func (s session) eachFlow(cmd *cobra.Command, dp ovs.Datapath, f func(ovs.Flow) 
 }
 
 func (s session) flowItems(cmd *cobra.Command, dp ovs.Datapath) ([]flowItem, error) {
-	var items []flowItem
+	var (
+		items []flowItem
+		clock flowClock
+	)
 	err := s.eachFlow(cmd, dp, func(f ovs.Flow) error {
 		f = f.Clone() // it stays beyond this one call
 		it := flowItem{
 			UFID: f.UFID, Match: f.Match, Actions: f.Actions, Unknown: f.Unknown,
 			Packets: f.Packets, Bytes: f.Bytes, TCPFlags: f.TCPFlags,
 		}
-		now, err := monotonicMS()
+		now, err := clock.at(f)
 		if err != nil {
 			return err
 		}
@@ -132,9 +135,12 @@ func (s session) flowItems(cmd *cobra.Command, dp ovs.Datapath) ([]flowItem, err
 }
 
 func (s session) printFlows(cmd *cobra.Command, dp ovs.Datapath, o odp.TextOptions) error {
-	var line []byte
+	var (
+		line  []byte
+		clock flowClock
+	)
 	return s.eachFlow(cmd, dp, func(f ovs.Flow) error {
-		now, err := monotonicMS()
+		now, err := clock.at(f)
 		if err != nil {
 			return err
 		}

@@ -39,9 +39,23 @@ func decodeActions(b []byte, depth int) (Actions, error) {
 		if err != nil {
 			return nil, fmt.Errorf("actions: %w", err)
 		}
+		if as == nil {
+			as = make(Actions, 0, countAttrs(b))
+		}
 		as = append(as, decodeAction(at, depth))
 	}
 	return as, nil
+}
+
+// countAttrs is how many attributes a list starts with, some at most: room is
+// made for them at once.
+func countAttrs(b []byte) (n int) {
+	for range allAttrs(b) {
+		if n++; n == 16 {
+			break
+		}
+	}
+	return n
 }
 
 func decodeAction(at nl.Attr, depth int) Action {
