@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"syscall"
+	"unsafe"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -81,8 +82,7 @@ type stream struct {
 	rc    syscall.RawConn
 	buf   []byte
 	n     int
-	flags int
-	err   error
+	errno unix.Errno
 	read  func(fd uintptr) bool
 }
 
@@ -90,9 +90,15 @@ func newStream(rc syscall.RawConn) *stream {
 	s := &stream{rc: rc, buf: make([]byte, streamBuffer)}
 	s.read = func(fd uintptr) bool {
 		for {
-			s.n, _, s.flags, _, s.err = unix.Recvmsg(int(fd), s.buf, nil, unix.MSG_DONTWAIT)
-			if !errors.Is(s.err, unix.EINTR) {
-				return !errors.Is(s.err, unix.EAGAIN)
+			// It never blocks, so that the scheduler need not be told of it,
+			// which would have another thread take over each time the kernel
+			// makes up the next part of the dump. MSG_TRUNC has it tell the
+			// length also of what does not fit.
+			n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&s.buf[0])), uintptr(len(s.buf)),
+				unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
+			s.n, s.errno = int(n), errno
+			if errno != unix.EINTR {
+				return errno != unix.EAGAIN
 			}
 		}
 	}
@@ -108,10 +114,10 @@ func (s *stream) run(take func(netlink.Header, []byte) error) error {
 			return err
 		case err != nil:
 			return os.ErrClosed // what is left of the runtime's reasons
-		case s.err != nil:
-			return s.err
-		case s.flags&unix.MSG_TRUNC != 0:
-			return fmt.Errorf("a datagram of the dump is longer than %d bytes", len(s.buf))
+		case s.errno != 0:
+			return s.errno
+		case s.n > len(s.buf):
+			return fmt.Errorf("a datagram of the dump has %d bytes, more than the %d there is room for", s.n, len(s.buf))
 		}
 		done, err := eachMessage(s.buf[:s.n], take)
 		if done || err != nil {
