@@ -84,6 +84,9 @@ func (c *Conn) socket() (*netlink.Conn, error) {
 // ns. It is for sockets that need what Conn does not offer: multicast
 // listeners, upcall sockets, go-tc.
 func DialRaw(family int, ns *NetNS) (*netlink.Conn, error) {
+	if ns != nil && ns.dial != nil {
+		return ns.dial(family)
+	}
 	nc, err := netlink.Dial(family, &netlink.Config{NetNS: ns.FD()})
 	if err != nil {
 		e := &Error{Op: "open netlink socket", Object: ns.String(), Err: errnoOf(err)}
