@@ -147,6 +147,7 @@ func eachMessage(b []byte, take func(netlink.Header, []byte) error) (done bool, 
 			return true, ackError(h, payload)
 		case netlink.Noop:
 			continue
+		default: // the family's own; no kernel sends netlink.Overrun
 		}
 		if err := take(h, payload); err != nil {
 			return false, err

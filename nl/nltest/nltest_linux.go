@@ -138,7 +138,9 @@ func Done() netlink.Message {
 const (
 	messageHeaderLen = 16 // sizeof(struct nlmsghdr)
 	// linux/netlink.h
-	capped    netlink.HeaderFlags = 0x100 // NLM_F_CAPPED: the request's payload is not repeated
-	ackText                       = 1     // NLMSGERR_ATTR_MSG
-	ackOffset                     = 2     // NLMSGERR_ATTR_OFFS
+	ackText   = 1 // NLMSGERR_ATTR_MSG
+	ackOffset = 2 // NLMSGERR_ATTR_OFFS
 )
+
+// capped is NLM_F_CAPPED: the request's payload is not repeated.
+const capped netlink.HeaderFlags = 0x100

@@ -50,10 +50,11 @@ func decodeActions(b []byte, depth int) (Actions, error) {
 // countAttrs is how many attributes a list starts with, some at most: room is
 // made for them at once.
 func countAttrs(b []byte) (n int) {
-	for range allAttrs(b) {
-		if n++; n == 16 {
+	for _, err := range allAttrs(b) {
+		if err != nil || n == 16 {
 			break
 		}
+		n++
 	}
 	return n
 }

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ovs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dpscope/dpscope/nl/nltest"
+	"github.com/dpscope/dpscope/ovs/odp"
+)
+
+// recordedNotes are what a kernel of the lab said to recordedReads. They are
+// made anew by
+//
+//	CGO_ENABLED=0 go test -c -o bin/tests/ovs.test ./ovs
+//	bin/dplab run --env DPSCOPE_RECORD=1 -- bash -c 'cd ovs && ../bin/tests/ovs.test -test.run TestLiveRecord'
+const recordedNotes = "testdata/reads.notes"
+
+// recordedDatapath prepares what recordedReads reads.
+func recordedDatapath(ctx context.Context, c *Client) error {
+	dp, err := c.AddDatapath(ctx, DatapathConfig{Name: "dp0", UserFeatures: 1})
+	if err != nil {
+		return err
+	}
+	if _, err := c.AddVport(ctx, dp, VportConfig{Name: "i0", Type: VportInternal, PortNo: 7}); err != nil {
+		return err
+	}
+	for flow, actions := range recordedFlows {
+		spec := FlowSpec{}
+		if spec.UFID, spec.Match, err = odp.ParseFlow(flow, nil); err == nil {
+			spec.Actions, err = odp.ParseActions(actions, nil)
+		}
+		if err == nil {
+			err = c.AddFlow(ctx, dp, spec)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err = c.SetMeter(ctx, dp, MeterConfig{ID: 1, Bands: []BandConfig{{Rate: 100, Burst: 10}}})
+	return err
+}
+
+var recordedFlows = map[string]string{
+	"ufid:00000001-0002-0003-0004-000500060007,in_port(0),eth(),eth_type(0x0806),arp()": "trunc(14),7",
+	"in_port(7),eth(),eth_type(0x0800),ipv4(src=10.0.0.0/255.0.0.0,proto=17),udp()":     "sample(sample=50.0%,actions(7)),0",
+	"in_port(7),eth(),eth_type(0x86dd),ipv6(proto=58),icmpv6()":                         "drop",
+}
+
+// recordedReads reads all there is of dp0, as lines.
+func recordedReads(ctx context.Context, c *Client) (lines []string, err error) {
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	dps, err := c.Datapaths(ctx)
+	if err != nil || len(dps) != 1 {
+		return nil, fmt.Errorf("%d datapaths, %w", len(dps), err)
+	}
+	dp, err := c.Datapath(ctx, "dp0")
+	if err != nil {
+		return nil, err
+	}
+	say("%s features %d flows %d same %t", dp.Name, dp.UserFeatures, dp.Stats.Flows, cmp.Equal(dps[0], dp))
+	vports, err := c.Vports(ctx, dp)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range vports {
+		say("port %d %s %s", v.PortNo, v.Name, v.Type)
+	}
+	v, err := c.VportByNumber(ctx, dp, 7)
+	say("port 7 is %s, %v", v.Name, err)
+	flows := map[string]string{}
+	for f, err := range c.Flows(ctx, dp, FlowDump{}) {
+		if err != nil {
+			return nil, err
+		}
+		text := f.Match.String()
+		if f.UFID != nil {
+			text = "ufid:" + f.UFID.String() + "," + text
+		}
+		flows[text] = f.Actions.String()
+	}
+	say("flows differ: %q", cmp.Diff(recordedFlows, flows))
+	m, err := c.Meter(ctx, dp, 1)
+	say("meter %d: %d bands, %v", m.ID, len(m.Bands), err)
+	_, derr := c.Datapath(ctx, "nope")
+	_, verr := c.Vport(ctx, dp, "nope")
+	_, merr := c.Meter(ctx, dp, 2)
+	say("absent: %t %t %t", errors.Is(derr, ErrNoDatapath), errors.Is(verr, ErrNoVport), errors.Is(merr, ErrNoMeter))
+	return lines, nil
+}
+
+var recordedWant = []string{
+	"dp0 features 1 flows 3 same true",
+	"port 0 dp0 internal",
+	"port 7 i0 internal",
+	"port 7 is i0, <nil>",
+	`flows differ: ""`,
+	"meter 1: 1 bands, <nil>",
+	"absent: true true true",
+}
+
+// What a real kernel said is read as on that day.
+func TestRecorded(t *testing.T) {
+	f, err := os.Open(recordedNotes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	h, err := nltest.Replay(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Open(nltest.New(h).NetNS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	got, err := recordedReads(t.Context(), c)
+	if d := cmp.Diff(recordedWant, got); err != nil || d != "" {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+}
+
+// TestLiveRecord does the same on the kernel at hand, through the recorder, and
+// keeps the notes when asked to.
+func TestLiveRecord(t *testing.T) {
+	c, ns := liveClient(t)
+	if err := recordedDatapath(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	r := nltest.Record(ns)
+	rec, err := Open(r.NetNS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rec.Close()
+	got, err := recordedReads(t.Context(), rec)
+	if d := cmp.Diff(recordedWant, got); err != nil || d != "" {
+		t.Fatalf("%v (-want +got):\n%s", err, d)
+	}
+	if os.Getenv("DPSCOPE_RECORD") == "" {
+		return
+	}
+	f, err := os.Create(recordedNotes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fmt.Fprintln(f, "# What a kernel answered; made by TestLiveRecord, see there. Direction, netlink")
+	fmt.Fprintln(f, "# family, type, flags, contents; little endian, as x86 has it.")
+	if _, err := r.WriteTo(f); err != nil {
+		t.Fatal(err)
+	}
+}
