@@ -56,13 +56,16 @@ func BenchmarkFlowText(b *testing.B) {
 }
 
 func benchmarkFlows(b *testing.B, use func(*Flow)) {
-	msgs := benchFlows(b, 1000)
+	msgs := benchFlows(b, 20000)
 	var d flowDecoder
 	b.ReportAllocs()
 	i := 0
+	var (
+		f   Flow
+		err error
+	)
 	for b.Loop() {
-		f, err := d.decode(msgs[i])
-		if err != nil {
+		if f, err = d.decode(msgs[i]); err != nil {
 			b.Fatal(err)
 		}
 		use(&f)

@@ -12,12 +12,13 @@ import (
 	"github.com/dpscope/dpscope/ovs/odp"
 )
 
-// Flow is a flow of a datapath with its counters.
+// Flow is a flow of a datapath with its counters. Match, Actions, UFID and
+// Unknown share memory with the message they were read from.
 type Flow struct {
 	DatapathIfindex int
-	UFID            odp.UFID    // nil when the flow was added without one
-	Match           odp.Match   // shares memory with the message it was read from
-	Actions         odp.Actions // read-only: flows with the same list may share it
+	UFID            odp.UFID // nil when the flow was added without one
+	Match           odp.Match
+	Actions         odp.Actions
 
 	Packets  uint64
 	Bytes    uint64
@@ -28,10 +29,12 @@ type Flow struct {
 	Unknown []Attr
 }
 
-// Clone copies a flow that Flows has yielded, so that it stays valid.
+// Clone copies a flow with all it refers to: one that Flows has yielded stays
+// valid then and may be changed.
 func (f Flow) Clone() Flow {
 	f.UFID = bytes.Clone(f.UFID)
 	f.Match = f.Match.Clone()
+	f.Actions = f.Actions.Clone()
 	f.Unknown = slices.Clone(f.Unknown)
 	for i := range f.Unknown {
 		f.Unknown[i].Data = bytes.Clone(f.Unknown[i].Data)

@@ -167,7 +167,7 @@ type FlowDump struct {
 
 // Flows yields the flows of a datapath as the kernel hands them out, so that a
 // table of any size passes in bounded memory: a Flow is valid until the next one
-// is asked for, Clone makes one that stays.
+// is asked for and must not be changed, Clone makes one that stays.
 //
 // A flow that cannot be decoded is reported in its place as an error that
 // matches ErrBadFlow, and the walk goes on; an error of the dump itself is the

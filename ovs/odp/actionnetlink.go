@@ -5,6 +5,7 @@ package odp
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/dpscope/dpscope/nl"
 )
@@ -30,11 +31,12 @@ func (as Actions) AppendNetlink(b []byte) ([]byte, error) {
 // documented, become Raw; only a list whose lengths do not add up is an error.
 func DecodeActions(b []byte) (Actions, error) { return decodeActions(b, 0) }
 
-func decodeActions(b []byte, depth int) (Actions, error) {
+func decodeActions(b []byte, depth int) (Actions, error) { return appendDecoded(nil, b, depth) }
+
+func appendDecoded(as Actions, b []byte, depth int) (Actions, error) {
 	if depth >= maxDepth {
 		return nil, errTooDeep
 	}
-	var as Actions
 	for at, err := range allAttrs(b) {
 		if err != nil {
 			return nil, fmt.Errorf("actions: %w", err)
@@ -57,6 +59,17 @@ func countAttrs(b []byte) (n int) {
 		n++
 	}
 	return n
+}
+
+// Clone copies a list with all it refers to. An action that cannot be encoded is
+// copied as it is.
+func (as Actions) Clone() Actions {
+	if b, err := as.AppendNetlink(nil); err == nil {
+		if out, err := DecodeActions(b); err == nil && len(out) == len(as) {
+			return out
+		}
+	}
+	return slices.Clone(as)
 }
 
 func decodeAction(at nl.Attr, depth int) Action {

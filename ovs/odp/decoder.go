@@ -7,21 +7,26 @@ import (
 	"hash/maphash"
 )
 
-// Decoder decodes flow after flow with few allocations: matches into memory of
-// its own, and action lists, of which a table has far fewer than flows, only
-// once. The zero value is ready. It must not be used by several goroutines at
-// once.
+// Decoder decodes flow after flow with few allocations: matches and actions into
+// memory of its own, and a list of actions that comes again and again, as most do
+// in a table of flows, only once. What it returns is valid until the next call
+// and as long as the bytes it was made of, and must not be changed; Clone makes
+// what stays. The zero value is ready. It must not be used by several goroutines
+// at once.
 type Decoder struct {
 	fields, masks []Field
+	actions       Actions
 	lists         []knownActions
-	seen          bool
+	used          bool
 	seed          maphash.Seed
 }
 
-// knownActions is a list that was decoded.
+// knownActions is a list that came more than once, and the hash of one that
+// came once.
 type knownActions struct {
-	wire    []byte // belongs to the list
-	actions Actions
+	wire    []byte
+	actions Actions // share memory with wire
+	once    uint64
 }
 
 // knownLists is how many lists a Decoder remembers, a power of two, and
@@ -31,7 +36,7 @@ const (
 	knownListMax = 512
 )
 
-// Match is DecodeMatch into memory that the next call reuses.
+// Match is DecodeMatch with memory that the next call uses again.
 func (d *Decoder) Match(key, mask []byte) (Match, error) {
 	fields, err := appendSide(d.fields[:0], "flow key", key, 0)
 	if err != nil {
@@ -49,29 +54,43 @@ func (d *Decoder) Match(key, mask []byte) (Match, error) {
 	return m, nil
 }
 
-// Actions is DecodeActions whose result stays valid and may be given out again
-// for the same bytes: it must not be changed.
+// Actions is DecodeActions with memory that the next call uses again.
 func (d *Decoder) Actions(b []byte) (Actions, error) {
-	switch {
-	case len(b) == 0:
+	if len(b) == 0 {
 		return nil, nil
-	case !d.seen: // most decoders meet only one list
-		d.seen = true
-		return DecodeActions(bytes.Clone(b))
-	case len(b) > knownListMax:
-		return DecodeActions(bytes.Clone(b))
-	case d.lists == nil:
+	}
+	first := !d.used // many decoders meet only one list
+	d.used = true
+	if first || len(b) > knownListMax {
+		return d.decode(b)
+	}
+	if d.lists == nil {
 		d.lists = make([]knownActions, knownLists)
 		d.seed = maphash.MakeSeed()
 	}
-	known := &d.lists[maphash.Bytes(d.seed, b)%knownLists]
-	if !bytes.Equal(known.wire, b) {
-		wire := bytes.Clone(b)
-		as, err := DecodeActions(wire)
-		if err != nil {
-			return nil, err
-		}
-		*known = knownActions{wire, as}
+	hash := maphash.Bytes(d.seed, b)
+	known := &d.lists[hash%knownLists]
+	switch {
+	case known.wire != nil && bytes.Equal(known.wire, b):
+		return known.actions, nil
+	case known.once != hash:
+		known.once = hash
+		return d.decode(b)
 	}
-	return known.actions, nil
+	wire := bytes.Clone(b)
+	as, err := DecodeActions(wire)
+	if err != nil {
+		return nil, err
+	}
+	known.wire, known.actions = wire, as
+	return as, nil
+}
+
+func (d *Decoder) decode(b []byte) (Actions, error) {
+	as, err := appendDecoded(d.actions[:0], b, 0)
+	if err != nil {
+		return nil, err
+	}
+	d.actions = as
+	return as, nil
 }
