@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package ovs_test
+package outside
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,15 +51,15 @@ func main() {
 // TestOutsideModule builds a program of another module with ovs and psample,
 // without the network.
 func TestOutsideModule(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a program")
-	}
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("no Go here, as in the guests of the lab")
-	}
-	root, err := filepath.Abs("..")
+	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
+	}
+	// Go runs a test again when files it has looked at are others.
+	for _, tree := range []string{"internal", "nl", "ovs", "psample"} {
+		if err := filepath.WalkDir(filepath.Join(root, tree), func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
+			t.Fatal(err)
+		}
 	}
 	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
 	if err != nil {
