@@ -143,6 +143,19 @@ func TestSetDatapathKeepsFeatures(t *testing.T) {
 	}
 }
 
+// The kernel acknowledges the deletion of a meter that is not there.
+func TestDelMeter(t *testing.T) {
+	answer := appendHeader(nil, 12)
+	c, _ := fakeKernel(t, func(fakeRequest) ([][]byte, netlink.Message) { return [][]byte{answer}, ackOK })
+	if _, err := c.DelMeter(t.Context(), fakeDP, 0); !errors.Is(err, ErrNoMeter) {
+		t.Errorf("got %v", err)
+	}
+	answer = meterMessage()
+	if m, err := c.DelMeter(t.Context(), fakeDP, 7); err != nil || m.Packets != 5 {
+		t.Errorf("got %+v, %v", m, err)
+	}
+}
+
 // Flows reuses memory; a clone stays.
 func TestFlowsReuse(t *testing.T) {
 	msgs := benchFlows(t, 50)

@@ -45,12 +45,15 @@ func (c *Client) Meter(ctx context.Context, dp Datapath, id uint32) (Meter, erro
 func (c *Client) DelMeter(ctx context.Context, dp Datapath, id uint32) (Meter, error) {
 	const op = "delete meter"
 	r := meterRequest(op, meterObject(dp, id), uapi.OVS_METER_CMD_DEL, dp, meterID(id))
-	m, err := get(ctx, c, r, DecodeMeter)
-	if err == nil && m.ID != id {
-		// The kernel says nothing about a meter that is not there.
+	absent := false
+	m, err := get(ctx, c, r, func(b []byte) (Meter, error) {
+		absent = len(b) == headerLen // the kernel says nothing about one that is not there
+		return DecodeMeter(b)
+	})
+	if absent {
 		return m, &nl.Error{Op: op, Object: r.object, Err: ErrNoMeter}
 	}
-	return m, explain(err, datapathGone, noMeter)
+	return m, explain(err, datapathGone)
 }
 
 var noMeter = meaning{syscall.ENOENT, ErrNoMeter, "the datapath has no meter of this number"}
