@@ -23,7 +23,8 @@ const streamBuffer = BatchSlotSize
 
 // Stream is Dump for tables too large to be copied message by message: it
 // yields the payloads out of one buffer. A payload is valid until the next one
-// is asked for. Errors are those of Dump.
+// is asked for. Errors are those of Dump, and like there the Conn is busy until
+// the loop ends.
 func (c *Conn) Stream(ctx context.Context, r Request) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		c.mu.Lock()
