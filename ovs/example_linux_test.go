@@ -7,34 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"os"
 
-	"github.com/dpscope/dpscope/nl"
-	"github.com/dpscope/dpscope/nl/nltest"
 	"github.com/dpscope/dpscope/nl/uapi"
 	"github.com/dpscope/dpscope/ovs"
 	"github.com/dpscope/dpscope/ovs/odp"
 )
 
-// recorded is a namespace that answers what a kernel answered once; a program
-// has nil there, for its own namespace, or one of nl.OpenNetNS.
-func recorded() *nl.NetNS {
-	f, err := os.Open("testdata/reads.notes")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer f.Close()
-	h, err := nltest.Replay(f)
-	if err != nil {
-		log.Fatal(err)
-	}
-	return nltest.New(h).NetNS()
-}
-
 // List datapaths and their ports.
 func Example() {
 	ctx := context.Background()
-	c, err := ovs.Open(recorded()) // nil: the current network namespace
+	c, err := ovs.Open(ovs.NetNSForExamples()) // in a program nil, its own namespace, or that of nl.OpenNetNS
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -61,7 +43,7 @@ func Example() {
 
 // Errors have types; their text says what to do.
 func ExampleClient_Datapath() {
-	c, err := ovs.Open(recorded())
+	c, err := ovs.Open(ovs.NetNSForExamples())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -77,7 +59,7 @@ func ExampleClient_Datapath() {
 // Walk a flow table of any size in bounded memory.
 func ExampleClient_Flows() {
 	ctx := context.Background()
-	c, err := ovs.Open(recorded())
+	c, err := ovs.Open(ovs.NetNSForExamples())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -93,9 +75,9 @@ func ExampleClient_Flows() {
 		fmt.Printf("%s, actions:%s\n", f.Match, f.Actions) // f.Clone() to keep it
 	}
 	// Unordered output:
-	// in_port(0),eth(),eth_type(0x0806),arp(), actions:trunc(14),7
-	// in_port(7),eth(),eth_type(0x0800),ipv4(src=10.0.0.0/255.0.0.0,proto=17),udp(), actions:sample(sample=50.0%,actions(7)),0
-	// in_port(7),eth(),eth_type(0x86dd),ipv6(proto=58),icmpv6(), actions:drop
+	// in_port(0),eth(),eth_type(0x0806),arp(op=1), actions:trunc(14),7
+	// in_port(7),eth(),eth_type(0x0800),ipv4(src=10.0.0.0/255.0.0.0,proto=17),udp(dst=53), actions:sample(sample=50.0%,actions(7)),0
+	// in_port(7),eth(),eth_type(0x86dd),ipv6(proto=58),icmpv6(type=128), actions:drop
 }
 
 // Add a flow that samples every second packet.

@@ -63,7 +63,18 @@ func (r fakeRequest) attr(typ uint16) (nl.Attr, bool) {
 // payloads after the genl header, and what the exchange ends with.
 func fakeKernel(t testing.TB, handler func(fakeRequest) (payloads [][]byte, end netlink.Message)) (*Client, *nltest.Kernel) {
 	t.Helper()
-	k := nltest.New(func(r nltest.Request) []netlink.Message {
+	k := nltest.New(familyHandler(handler))
+	c, err := Open(k.NetNS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c, k
+}
+
+// familyHandler makes families of a handler that knows only requests to them.
+func familyHandler(handler func(fakeRequest) (payloads [][]byte, end netlink.Message)) nltest.Handler {
+	return func(r nltest.Request) []netlink.Message {
 		m := r.Message
 		if m.Header.Type == ctrlID {
 			return []netlink.Message{controller(m)}
@@ -84,13 +95,7 @@ func fakeKernel(t testing.TB, handler func(fakeRequest) (payloads [][]byte, end 
 			out = append(out, a)
 		}
 		return append(out, end)
-	})
-	c, err := Open(k.NetNS())
-	if err != nil {
-		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
-	return c, k
 }
 
 func genlMessage(family uint16, command uint8, payload []byte) netlink.Message {

@@ -3,24 +3,18 @@
 package ovs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dpscope/dpscope/nl"
 	"github.com/dpscope/dpscope/nl/nltest"
 	"github.com/dpscope/dpscope/ovs/odp"
 )
-
-// recordedNotes are what a kernel of the lab said to recordedReads. They are
-// made anew by
-//
-//	CGO_ENABLED=0 go test -c -o bin/tests/ovs.test ./ovs
-//	bin/dplab run --env DPSCOPE_RECORD=1 -- bash -c 'cd ovs && ../bin/tests/ovs.test -test.run TestLiveRecord'
-const recordedNotes = "testdata/reads.notes"
 
 // recordedDatapath prepares what recordedReads reads.
 func recordedDatapath(ctx context.Context, c *Client) error {
@@ -48,9 +42,9 @@ func recordedDatapath(ctx context.Context, c *Client) error {
 }
 
 var recordedFlows = map[string]string{
-	"ufid:00000001-0002-0003-0004-000500060007,in_port(0),eth(),eth_type(0x0806),arp()": "trunc(14),7",
-	"in_port(7),eth(),eth_type(0x0800),ipv4(src=10.0.0.0/255.0.0.0,proto=17),udp()":     "sample(sample=50.0%,actions(7)),0",
-	"in_port(7),eth(),eth_type(0x86dd),ipv6(proto=58),icmpv6()":                         "drop",
+	"ufid:00000001-0002-0003-0004-000500060007,in_port(0),eth(),eth_type(0x0806),arp(op=1)": "trunc(14),7",
+	"in_port(7),eth(),eth_type(0x0800),ipv4(src=10.0.0.0/255.0.0.0,proto=17),udp(dst=53)":   "sample(sample=50.0%,actions(7)),0",
+	"in_port(7),eth(),eth_type(0x86dd),ipv6(proto=58),icmpv6(type=128)":                     "drop",
 }
 
 // recordedReads reads all there is of dp0, as lines.
@@ -105,56 +99,34 @@ var recordedWant = []string{
 	"absent: true true true",
 }
 
-// What a real kernel said is read as on that day.
-func TestRecorded(t *testing.T) {
-	f, err := os.Open(recordedNotes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	h, err := nltest.Replay(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := Open(nltest.New(h).NetNS())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	got, err := recordedReads(t.Context(), c)
-	if d := cmp.Diff(recordedWant, got); err != nil || d != "" {
-		t.Errorf("%v (-want +got):\n%s", err, d)
-	}
-}
-
-// TestLiveRecord does the same on the kernel at hand, through the recorder, and
-// keeps the notes when asked to.
+// TestLiveRecord reads through the recorder, and once more from what was
+// recorded.
 func TestLiveRecord(t *testing.T) {
 	c, ns := liveClient(t)
 	if err := recordedDatapath(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 	r := nltest.Record(ns)
-	rec, err := Open(r.NetNS())
+	read := func(from string, ns *nl.NetNS) {
+		t.Helper()
+		c, err := Open(ns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		got, err := recordedReads(t.Context(), c)
+		if d := cmp.Diff(recordedWant, got); err != nil || d != "" {
+			t.Fatalf("%s: %v (-want +got):\n%s", from, err, d)
+		}
+	}
+	read("kernel", r.NetNS())
+	var notes bytes.Buffer
+	if _, err := r.WriteTo(&notes); err != nil {
+		t.Fatal(err)
+	}
+	h, err := nltest.Replay(&notes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rec.Close()
-	got, err := recordedReads(t.Context(), rec)
-	if d := cmp.Diff(recordedWant, got); err != nil || d != "" {
-		t.Fatalf("%v (-want +got):\n%s", err, d)
-	}
-	if os.Getenv("DPSCOPE_RECORD") == "" {
-		return
-	}
-	f, err := os.Create(recordedNotes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	fmt.Fprintln(f, "# What a kernel answered; made by TestLiveRecord, see there. Direction, netlink")
-	fmt.Fprintln(f, "# family, type, flags, contents; little endian, as x86 has it.")
-	if _, err := r.WriteTo(f); err != nil {
-		t.Fatal(err)
-	}
+	read("notes", nltest.New(h).NetNS())
 }
