@@ -18,14 +18,15 @@ import (
 // openNetNS opens the network namespace the user chose.
 type openNetNS func() (*nl.NetNS, error)
 
-// session is a client and the namespace it works in.
+// session is a client, the namespace it works in and what the user wants.
 type session struct {
 	*ovs.Client
 	ns *nl.NetNS
+	o  *options
 }
 
-func withClient(netns openNetNS, fn func(session) error) error {
-	ns, err := netns()
+func withClient(o *options, fn func(session) error) error {
+	ns, err := o.netns()
 	if err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func withClient(netns openNetNS, fn func(session) error) error {
 		return err
 	}
 	defer func() { _ = c.Close() }()
-	return fn(session{c, ns})
+	return fn(session{c, ns, o})
 }
 
 // datapathName takes a DP argument apart: [system@]NAME.

@@ -10,7 +10,7 @@ import (
 	"github.com/dpscope/dpscope/ovs"
 )
 
-func addDPCommand(netns openNetNS) *cobra.Command {
+func addDPCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "add-dp DP [IF...]",
 		Short: "add a datapath, with ports if given",
@@ -30,7 +30,7 @@ back.`,
 			if err != nil {
 				return err
 			}
-			return withClient(netns, func(s session) error {
+			return withClient(o, func(s session) error {
 				ctx := cmd.Context()
 				// What ovs-vswitchd asks for as well: compact upcalls and
 				// several receivers per port.
@@ -50,10 +50,16 @@ back.`,
 	}
 }
 
-func delDPCommand(netns openNetNS) *cobra.Command {
-	return &cobra.Command{
-		Use:     "del-dp DP",
-		Short:   "delete a datapath with its ports and flows",
+func delDPCommand(o *options) *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "del-dp DP",
+		Short: "delete a datapath with its ports and flows",
+		Long: `del-dp deletes a datapath with its ports, flows and meters.
+
+One that a running ovs-vswitchd looks after stays, unless --force is given: the
+daemon would go on without noticing, and all its bridges would be dead. It is
+found by the sockets that receive the datapath's packets.`,
 		Example: "  ovs-dpctl del-dp dp0",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -61,22 +67,31 @@ func delDPCommand(netns openNetNS) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withClient(netns, func(s session) error { return s.DelDatapath(cmd.Context(), name) })
+			return withClient(o, func(s session) error {
+				if !force {
+					if err := s.wantNoOwner(cmd.Context(), name); err != nil {
+						return err
+					}
+				}
+				return s.DelDatapath(cmd.Context(), name)
+			})
 		},
 	}
+	cmd.Flags().BoolVar(&force, "force", false, "delete it although ovs-vswitchd looks after it")
+	return cmd
 }
 
 // datapathsSchema is the schema of dump-dps and show.
 const datapathsSchema = "ovs-datapaths/1"
 
-func dumpDPsCommand(netns openNetNS) *cobra.Command {
+func dumpDPsCommand(o *options) *cobra.Command {
 	var flags cli.ListFlags
 	cmd := &cobra.Command{
 		Use:   "dump-dps",
 		Short: "list the datapaths",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withClient(netns, func(s session) error {
+			return withClient(o, func(s session) error {
 				dps, err := s.Datapaths(cmd.Context())
 				if err != nil {
 					return err

@@ -33,11 +33,8 @@ type flowItem struct {
 	Unknown  []ovs.Attr  `json:"unknown,omitempty"`
 }
 
-func dumpFlowsCommand(netns openNetNS) *cobra.Command {
-	var (
-		flags                cli.ListFlags
-		more, names, numbers bool
-	)
+func dumpFlowsCommand(o *options) *cobra.Command {
+	var flags cli.ListFlags
 	cmd := &cobra.Command{
 		Use:   "dump-flows [DP]",
 		Short: "print the flows of a datapath",
@@ -49,7 +46,7 @@ lost: what it has no words for is written in forms of our own.`,
 		Example: "  ovs-dpctl dump-flows dp0\n  ovs-dpctl dump-flows dp0 -j | jq '.items[].actions[].psample.group'",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withClient(netns, func(s session) error {
+			return withClient(o, func(s session) error {
 				dp, err := s.datapath(cmd.Context(), args)
 				if err != nil {
 					return err
@@ -61,22 +58,26 @@ lost: what it has no words for is written in forms of our own.`,
 					}
 					return ferr
 				}
-				o := odp.TextOptions{Verbose: more, Lossless: more && numbers}
-				if names || more && !numbers {
-					if o.Names, err = s.portNames(cmd.Context(), dp); err != nil {
-						return err
-					}
+				text, err := s.flowText(cmd.Context(), dp)
+				if err != nil {
+					return err
 				}
-				return s.printFlows(cmd, dp, o)
+				return s.printFlows(cmd, dp, text)
 			})
 		},
 	}
 	flags.Add(cmd)
-	cmd.Flags().BoolVarP(&more, "more", "m", false, "print all fields and flow ids")
-	cmd.Flags().BoolVar(&names, "names", false, "print ports by name")
-	cmd.Flags().BoolVar(&numbers, "no-names", false, "print ports by number")
-	cmd.MarkFlagsMutuallyExclusive("names", "no-names")
 	return cmd
+}
+
+// flowText is how flows are to be printed.
+func (s session) flowText(ctx context.Context, dp ovs.Datapath) (o odp.TextOptions, err error) {
+	more, names, numbers := s.o.more, s.o.names, s.o.numbers
+	o = odp.TextOptions{Verbose: more, Lossless: more && numbers}
+	if names || more && !numbers {
+		o.Names, err = s.portNames(ctx, dp)
+	}
+	return o, err
 }
 
 func (s session) portNames(ctx context.Context, dp ovs.Datapath) (odp.PortNames, error) {

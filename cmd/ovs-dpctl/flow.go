@@ -16,7 +16,7 @@ import (
 	"github.com/dpscope/dpscope/ovs/odp"
 )
 
-func addFlowCommand(netns openNetNS) *cobra.Command {
+func addFlowCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "add-flow [DP] FLOW ACTIONS",
 		Short: "add a flow",
@@ -39,7 +39,7 @@ number: unknown(TYPE,hex=...). docs/odp-grammar.md has the whole grammar.`,
 			if err != nil && (!errors.As(err, &syntax) || syntax.Name == "") {
 				return err
 			}
-			return withClient(netns, func(s session) error {
+			return withClient(o, func(s session) error {
 				return s.addFlow(cmd.Context(), args[:n], args[n], args[n+1])
 			})
 		},
@@ -98,14 +98,14 @@ func (s session) explainPsample(ctx context.Context, spec ovs.FlowSpec, err erro
 	return &nl.UnsupportedError{Feature: "openvswitch psample action", Since: ovs.PsampleSince}
 }
 
-func delFlowsCommand(netns openNetNS) *cobra.Command {
+func delFlowsCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:     "del-flows [DP]",
 		Short:   "delete all flows of a datapath",
 		Example: "  ovs-dpctl del-flows dp0",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withClient(netns, func(s session) error {
+			return withClient(o, func(s session) error {
 				dp, err := s.datapath(cmd.Context(), args)
 				if err != nil {
 					return err

@@ -16,19 +16,25 @@ func newCommand() *cobra.Command {
 		Use:   "ovs-dpctl",
 		Short: "show and change Open vSwitch kernel datapaths",
 		Long: `ovs-dpctl shows and changes the datapaths of the openvswitch kernel module:
-their ports and their flows, incl. the psample action.
+their ports, flows and meters, and the connections it tracks.
 
 DP is a datapath's name, with or without "system@" before it. Where DP may be
 left out it is the only datapath of the network namespace. Commands that show
-send nothing to the kernel that changes it.
+send nothing to the kernel that changes it. Options may stand before or behind
+the command.
 
 Exit status: 0 done, 1 failed, 2 usage, 3 the kernel lacks what is needed.`,
 	}
-	netns := cli.NetNSFlag(root)
+	o := new(options)
+	o.add(root)
+	root.AddCommand(changing(
+		addDPCommand(o), delDPCommand(o),
+		addIfCommand(o), delIfCommand(o),
+		addFlowCommand(o), delFlowsCommand(o),
+	)...)
 	root.AddCommand(
-		addDPCommand(netns), delDPCommand(netns), dumpDPsCommand(netns), showCommand(netns),
-		addIfCommand(netns), delIfCommand(netns),
-		addFlowCommand(netns), delFlowsCommand(netns), dumpFlowsCommand(netns),
+		dumpDPsCommand(o), showCommand(o), setIfCommand(o),
+		dumpFlowsCommand(o),
 		parseFlowCommand(), parseActionsCommand(),
 	)
 	return root

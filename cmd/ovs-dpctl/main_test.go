@@ -28,7 +28,7 @@ func TestUsage(t *testing.T) {
 		{"add-dp foo@dp0", "want NAME or system@NAME"},
 		{"add-dp system@", "the name is empty"},
 		{"add-if dp0", "requires at least 2 arg"},
-		{"add-if dp0 v1 -t tulip", `port type "tulip": want netdev or internal`},
+		{"add-if dp0 v1,type=tulip", `port type "tulip": want`},
 		{"add-if dp0 v1,type=gre", `port type "gre"`},
 		{"add-if dp0 v1,port_no=x", "port_no=x: want a number from 1 to 65534"},
 		{"add-if dp0 v1,port_no=65535", "want a number from 1 to 65534"},

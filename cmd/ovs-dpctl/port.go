@@ -15,9 +15,8 @@ import (
 	"github.com/dpscope/dpscope/ovs"
 )
 
-func addIfCommand(netns openNetNS) *cobra.Command {
-	var ptype string
-	cmd := &cobra.Command{
+func addIfCommand(o *options) *cobra.Command {
+	return &cobra.Command{
 		Use:   "add-if DP IF[,OPTION...]...",
 		Short: "add ports to a datapath",
 		Long: `add-if attaches network devices to a datapath as ports and brings them up. A
@@ -25,18 +24,14 @@ netdev port is an existing device; an internal one is made here. Options after
 the device name: type=netdev|internal, port_no=N.
 
 If one port cannot be added, those added before it are taken back.`,
-		Example: "  ovs-dpctl add-if dp0 veth0\n  ovs-dpctl add-if dp0 -t internal int0\n  ovs-dpctl add-if dp0 veth0,port_no=7 int0,type=internal",
+		Example: "  ovs-dpctl add-if dp0 veth0\n  ovs-dpctl add-if dp0 veth0,port_no=7 int0,type=internal",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			typ, err := portType(ptype)
+			ports, err := parsePorts(args[1:], ovs.VportNetdev)
 			if err != nil {
 				return err
 			}
-			ports, err := parsePorts(args[1:], typ)
-			if err != nil {
-				return err
-			}
-			return withClient(netns, func(s session) error {
+			return withClient(o, func(s session) error {
 				dp, err := s.datapath(cmd.Context(), args[:1])
 				if err != nil {
 					return err
@@ -45,18 +40,16 @@ If one port cannot be added, those added before it are taken back.`,
 			})
 		},
 	}
-	cmd.Flags().StringVarP(&ptype, "ptype", "t", "netdev", "port `TYPE`: netdev or internal")
-	return cmd
 }
 
-func delIfCommand(netns openNetNS) *cobra.Command {
+func delIfCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:     "del-if DP IF...",
 		Short:   "take ports off a datapath",
 		Example: "  ovs-dpctl del-if dp0 veth0",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withClient(netns, func(s session) error {
+			return withClient(o, func(s session) error {
 				dp, err := s.datapath(cmd.Context(), args[:1])
 				if err != nil {
 					return err

@@ -19,17 +19,14 @@ type datapathItem struct {
 	Ports []ovs.Vport `json:"ports"`
 }
 
-func showCommand(netns openNetNS) *cobra.Command {
-	var (
-		flags cli.ListFlags
-		stats bool
-	)
+func showCommand(o *options) *cobra.Command {
+	var flags cli.ListFlags
 	cmd := &cobra.Command{
 		Use:     "show [DP...]",
 		Short:   "show datapaths with counters and ports",
 		Example: "  ovs-dpctl show\n  ovs-dpctl show dp0 -s\n  ovs-dpctl show -j | jq '.items[].ports[].name'",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withClient(netns, func(s session) error {
+			return withClient(o, func(s session) error {
 				items, err := s.showItems(cmd.Context(), args)
 				if err != nil {
 					return err
@@ -38,14 +35,13 @@ func showCommand(netns openNetNS) *cobra.Command {
 					return cli.PrintList(cmd.OutOrStdout(), datapathsSchema, items, flags.Pretty())
 				}
 				for _, it := range items {
-					it.print(cmd.OutOrStdout(), stats)
+					it.print(cmd.OutOrStdout(), o.stats)
 				}
 				return nil
 			})
 		},
 	}
 	flags.Add(cmd)
-	cmd.Flags().BoolVarP(&stats, "statistics", "s", false, "show the ports' counters too")
 	return cmd
 }
 
