@@ -6,68 +6,96 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"strconv"
+	"io"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/dpscope/dpscope/cmd/internal/cli"
-	"github.com/dpscope/dpscope/nl"
+	"github.com/dpscope/dpscope/cmd/ovs-dpctl/flowfilter"
 	"github.com/dpscope/dpscope/ovs"
 	"github.com/dpscope/dpscope/ovs/odp"
 )
 
-// flowsSchema is the schema of dump-flows.
+// flowsSchema is the schema of dump-flows and get-flow.
 const flowsSchema = "ovs-flows/1"
-
-// flowItem is a flow in JSON.
-type flowItem struct {
-	UFID     odp.UFID    `json:"ufid,omitempty"`
-	Match    odp.Match   `json:"match"`
-	Packets  uint64      `json:"packets"`
-	Bytes    uint64      `json:"bytes"`
-	UsedAgo  *uint64     `json:"used_ago_ms,omitempty"` // absent: never
-	TCPFlags uint8       `json:"tcp_flags"`
-	Actions  odp.Actions `json:"actions"`
-	Unknown  []ovs.Attr  `json:"unknown,omitempty"`
-}
 
 func dumpFlowsCommand(o *options) *cobra.Command {
 	var flags cli.ListFlags
 	cmd := &cobra.Command{
-		Use:   "dump-flows [DP]",
+		Use:   "dump-flows [DP] [filter=MATCH] [type=TYPE[,TYPE]...]",
 		Short: "print the flows of a datapath",
 		Long: `dump-flows prints one flow per line: what it matches, its counters, when a
 packet last matched, and its actions. Fields that match anything are left out
 unless -m is given. Ports are numbers, with -m names. The text is that of Open
 vSwitch's ovs-dpctl, which cannot say everything; with -m --no-names nothing is
-lost: what it has no words for is written in forms of our own.`,
-		Example: "  ovs-dpctl dump-flows dp0\n  ovs-dpctl dump-flows dp0 -j | jq '.items[].actions[].psample.group'",
-		Args:    cobra.MaximumNArgs(1),
+lost: what it has no words for is written in forms of our own.
+
+filter= takes the flows that a packet of MATCH can match: fields of OpenFlow
+("tcp,nw_src=10.0.0.1,in_port=veth0") or a flow as it is printed here. What a
+flow says nothing about does not matter.
+
+type= takes flows by where they are: ovs (the kernel's datapath), tc, offloaded
+(tc, run by hardware), non-offloaded (all others), all. Flows that ovs-vswitchd
+has offloaded to tc are not shown; how many there are is said on stderr.`,
+		Example: `  ovs-dpctl dump-flows dp0
+  ovs-dpctl dump-flows dp0 filter=udp,tp_dst=53
+  ovs-dpctl dump-flows dp0 -j | jq '.items[].actions[].psample.group'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := parseDumpArgs(args)
+			if err != nil {
+				return err
+			}
+			// Bad text is bad text, whether there is a datapath or not.
+			if _, err := flowfilter.Parse(a.filter, nil); err != nil && !namesPort(err) {
+				return cli.Usagef("%w", err)
+			}
 			return withClient(o, func(s session) error {
-				dp, err := s.datapath(cmd.Context(), args)
+				dp, err := s.datapath(cmd.Context(), a.dp)
 				if err != nil {
 					return err
 				}
-				if flags.JSON() {
-					items, ferr := s.flowItems(cmd, dp)
-					if err := cli.PrintList(cmd.OutOrStdout(), flowsSchema, items, flags.Pretty()); err != nil {
-						return err
-					}
-					return ferr
-				}
-				text, err := s.flowText(cmd.Context(), dp)
-				if err != nil {
-					return err
-				}
-				return s.printFlows(cmd, dp, text)
+				return s.dumpFlows(cmd, dp, a, &flags)
 			})
 		},
 	}
 	flags.Add(cmd)
 	return cmd
+}
+
+func (s session) dumpFlows(cmd *cobra.Command, dp ovs.Datapath, a dumpArgs, flags *cli.ListFlags) error {
+	filter, err := s.flowFilter(cmd.Context(), dp, a.filter)
+	if err != nil {
+		return err
+	}
+	text, err := s.flowText(cmd.Context(), dp)
+	if err != nil {
+		return err
+	}
+	begin := func(w io.Writer) flowPrinter { return &textFlows{w: w, o: text} }
+	if flags.JSON() {
+		begin = func(w io.Writer) flowPrinter { return jsonFlows{cli.NewList(w, flowsSchema, flags.Pretty())} }
+	}
+	if !a.kernel() {
+		err = begin(cmd.OutOrStdout()).end()
+	} else {
+		err = s.printFlows(cmd, dp, filter, begin)
+	}
+	s.warnOffloaded(cmd, dp, a)
+	return err
+}
+
+func (s session) flowFilter(ctx context.Context, dp ovs.Datapath, text string) (f flowfilter.Filter, err error) {
+	if text == "" {
+		return f, nil
+	}
+	ports, err := s.portNumbers(ctx, dp)
+	if err != nil {
+		return f, err
+	}
+	if f, err = flowfilter.Parse(text, ports); err != nil {
+		err = cli.Usagef("%w", err)
+	}
+	return f, err
 }
 
 // flowText is how flows are to be printed.
@@ -89,9 +117,18 @@ func (s session) portNames(ctx context.Context, dp ovs.Datapath) (odp.PortNames,
 	return names, err
 }
 
-// eachFlow calls f for every flow. Flows that cannot be read are warned about
-// and counted, and the dump fails in the end.
-func (s session) eachFlow(cmd *cobra.Command, dp ovs.Datapath, f func(ovs.Flow) error) error {
+func (s session) portNumbers(ctx context.Context, dp ovs.Datapath) (odp.Ports, error) {
+	vports, err := s.Vports(ctx, dp)
+	ports := odp.Ports{}
+	for _, v := range vports {
+		ports[v.Name] = v.PortNo
+	}
+	return ports, err
+}
+
+// eachFlow calls f for every flow that matches the filter. Flows that cannot be
+// read are warned about and counted, and the dump fails in the end.
+func (s session) eachFlow(cmd *cobra.Command, dp ovs.Datapath, filter flowfilter.Filter, f func(ovs.Flow) error) error {
 	unread := 0
 	for flow, err := range s.Flows(cmd.Context(), dp, ovs.FlowDump{}) {
 		switch {
@@ -101,6 +138,8 @@ func (s session) eachFlow(cmd *cobra.Command, dp ovs.Datapath, f func(ovs.Flow) 
 			continue
 		case err != nil:
 			return err
+		case !filter.Matches(flow.Match):
+			continue
 		}
 		if err := f(flow); err != nil {
 			return err
@@ -112,85 +151,57 @@ func (s session) eachFlow(cmd *cobra.Command, dp ovs.Datapath, f func(ovs.Flow) 
 	return nil
 }
 
-func (s session) flowItems(cmd *cobra.Command, dp ovs.Datapath) ([]flowItem, error) {
-	var (
-		items []flowItem
-		clock flowClock
-	)
-	err := s.eachFlow(cmd, dp, func(f ovs.Flow) error {
-		f = f.Clone() // it stays beyond this one call
-		it := flowItem{
-			UFID: f.UFID, Match: f.Match, Actions: f.Actions, Unknown: f.Unknown,
-			Packets: f.Packets, Bytes: f.Bytes, TCPFlags: f.TCPFlags,
-		}
-		now, err := clock.at(f)
-		if err != nil {
-			return err
-		}
-		if ago, ok := usedAgo(f, now); ok {
-			it.UsedAgo = &ago
-		}
-		items = append(items, it)
-		return nil
-	})
-	return items, err
+// flowPrinter writes flows in a form.
+type flowPrinter interface {
+	flow(ovs.Flow) error
+	end() error
 }
 
-func (s session) printFlows(cmd *cobra.Command, dp ovs.Datapath, o odp.TextOptions) error {
-	var (
-		line  []byte
-		clock flowClock
-	)
-	// Next to nothing stays in memory here: a quarter of Go's usual four
-	// megabytes of garbage is enough.
-	defer debug.SetGCPercent(debug.SetGCPercent(25))
-	return s.eachFlow(cmd, dp, func(f ovs.Flow) error {
-		now, err := clock.at(f)
-		if err != nil {
-			return err
-		}
-		line = append(appendFlow(line[:0], f, o, now), '\n')
-		_, err = cmd.OutOrStdout().Write(line)
+type textFlows struct {
+	w    io.Writer
+	o    odp.TextOptions
+	line []byte
+}
+
+func (p *textFlows) flow(f ovs.Flow) error {
+	now, err := monotonicMS()
+	if err != nil {
 		return err
-	})
+	}
+	p.line = append(appendFlow(p.line[:0], f, p.o, now), '\n')
+	_, err = p.w.Write(p.line)
+	return err
 }
 
-// appendFlow writes a flow as ovs-dpctl always has; now is the time used: counts
-// back from.
-func appendFlow(b []byte, f ovs.Flow, o odp.TextOptions, now uint64) []byte {
-	if o.Verbose && f.UFID != nil {
-		b = append(append(append(b, "ufid:"...), f.UFID.String()...), ", "...)
+func (*textFlows) end() error { return nil }
+
+type jsonFlows struct{ list *cli.List }
+
+func (p jsonFlows) flow(f ovs.Flow) error {
+	now, err := monotonicMS()
+	if err != nil {
+		return err
 	}
-	b = f.Match.AppendText(b, o)
-	b = strconv.AppendUint(append(b, ", packets:"...), f.Packets, 10)
-	b = strconv.AppendUint(append(b, ", bytes:"...), f.Bytes, 10)
-	if ago, ok := usedAgo(f, now); ok {
-		b = strconv.AppendFloat(append(b, ", used:"...), float64(ago)/1000, 'f', 3, 64)
-		b = append(b, 's')
-	} else {
-		b = append(b, ", used:never"...)
-	}
-	if f.TCPFlags != 0 {
-		b = appendTCPFlags(append(b, ", flags:"...), f.TCPFlags)
-	}
-	if o.Verbose {
-		b = append(b, ", dp:ovs"...) // the layer the flow is in; the kernel's tables have no other
-	}
-	return f.Actions.AppendText(append(b, ", actions:"...), o)
+	return p.list.Add(newFlowItem(f, now))
 }
 
-// usedAgo is how many milliseconds before now a packet last matched; ok is false
-// when none ever did.
-func usedAgo(f ovs.Flow, now uint64) (ms uint64, ok bool) {
-	// The packet may have come after the clock was read.
-	return now - min(now, f.UsedMS), f.UsedMS != 0
-}
+func (p jsonFlows) end() error { return p.list.Close() }
 
-// monotonicMS reads the clock that Flow.UsedMS is in.
-func monotonicMS() (uint64, error) {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return 0, &nl.Error{Op: "read the monotonic clock", Err: err}
+// dumpTries is how often an interrupted dump is started over.
+const dumpTries = 10
+
+// printFlows prints the flows that match the filter. A dump that the kernel
+// says was interrupted is started over as long as nothing of it has left; then
+// it is an error.
+func (s session) printFlows(cmd *cobra.Command, dp ovs.Datapath, filter flowfilter.Filter, begin func(io.Writer) flowPrinter) error {
+	for try := 1; ; try++ {
+		out := &holder{w: cmd.OutOrStdout()}
+		p := begin(out)
+		err := s.eachFlow(cmd, dp, filter, p.flow)
+		if errors.Is(err, ovs.ErrInterrupted) && !out.gone && try < dumpTries {
+			continue
+		}
+		// What is there is printed also when the dump failed.
+		return errors.Join(err, p.end(), out.release())
 	}
-	return uint64(ts.Nano()) / 1e6, nil
 }

@@ -22,48 +22,101 @@ func addFlowCommand(o *options) *cobra.Command {
 		Short: "add a flow",
 		Long: `add-flow adds a flow. FLOW lists what to match: a field without /MASK is matched
 exactly, one that is not mentioned matches anything, and so does a part not
-mentioned inside parentheses. Ports go by number or name.
+mentioned inside parentheses. Ports go by number or name. In front there may be
+an id, "ufid:UUID,".
 
 ACTIONS: output by port number or name, psample(group=N[,cookie=HEX]),
 sample(sample=P%,actions(...)), trunc(BYTES), ct(...), set(KEY) and all others
 there are, or drop alone. Keys and actions without a name can be given by
-number: unknown(TYPE,hex=...). docs/odp-grammar.md has the whole grammar.`,
+number: unknown(TYPE,hex=...). docs/odp-grammar.md has the whole grammar.
+
+With -s the flow's counters are printed.`,
 		Example: `  ovs-dpctl add-flow dp0 'in_port(1),eth(),eth_type(0x0800),ipv4()' 'psample(group=7,cookie=0xc0ffee),2'
   ovs-dpctl add-flow dp0 'in_port(veth0),eth(),eth_type(0x0806),arp()' 'sample(sample=50%,actions(trunc(64),psample(group=7)))'`,
 		Args: cobra.RangeArgs(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			n := len(args) - 2
-			// Bad text is bad text, whether there is a datapath or not.
-			_, err := parseFlow(args[n], args[n+1], nil)
-			var syntax *odp.SyntaxError
-			if err != nil && (!errors.As(err, &syntax) || syntax.Name == "") {
-				return err
-			}
-			return withClient(o, func(s session) error {
-				return s.addFlow(cmd.Context(), args[:n], args[n], args[n+1])
+			return withFlow(cmd, o, args, func(s session, dp ovs.Datapath, spec ovs.FlowSpec) (ovs.Flow, error) {
+				return ovs.Flow{}, s.AddFlow(cmd.Context(), dp, spec)
 			})
 		},
 	}
 }
 
-func (s session) addFlow(ctx context.Context, dpArg []string, flow, actions string) error {
-	dp, err := s.datapath(ctx, dpArg)
+func modFlowCommand(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "mod-flow [DP] FLOW ACTIONS",
+		Short: "give a flow other actions",
+		Long: `mod-flow gives a flow that is there other actions. It is found by its id, when
+FLOW has one, else by exactly its key and mask. FLOW and ACTIONS are as in
+add-flow.
+
+With --may-create a flow that is not there is added. With --clear its counters
+become zero. With -s the counters it had are printed.`,
+		Example: "  ovs-dpctl mod-flow --clear dp0 'in_port(1),eth(),eth_type(0x0800),ipv4()' drop",
+		Args:    cobra.RangeArgs(2, 3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withFlow(cmd, o, args, func(s session, dp ovs.Datapath, spec ovs.FlowSpec) (ovs.Flow, error) {
+				return s.modFlow(cmd.Context(), dp, spec)
+			})
+		},
+	}
+}
+
+func (s session) modFlow(ctx context.Context, dp ovs.Datapath, spec ovs.FlowSpec) (ovs.Flow, error) {
+	f, err := s.SetFlow(ctx, dp, spec, ovs.FlowChange{ClearStats: s.o.clear})
+	if s.o.mayCreate && errors.Is(err, ovs.ErrNoFlow) {
+		return ovs.Flow{}, s.AddFlow(ctx, dp, spec)
+	}
+	return f, err
+}
+
+// withFlow reads [DP] FLOW ACTIONS, runs f and prints what -s asks for.
+func withFlow(cmd *cobra.Command, o *options, args []string, f func(session, ovs.Datapath, ovs.FlowSpec) (ovs.Flow, error)) error {
+	n := len(args) - 2
+	// Bad text is bad text, whether there is a datapath or not.
+	if _, err := parseFlow(args[n], args[n+1], nil); err != nil && !namesPort(err) {
+		return err
+	}
+	return withClient(o, func(s session) error {
+		ctx := cmd.Context()
+		dp, err := s.datapath(ctx, args[:n])
+		if err != nil {
+			return err
+		}
+		ports, err := s.portNumbers(ctx, dp)
+		if err != nil {
+			return err
+		}
+		spec, err := parseFlow(args[n], args[n+1], ports)
+		if err != nil {
+			return err
+		}
+		flow, err := f(s, dp, spec)
+		if err != nil {
+			return s.explainPsample(ctx, spec, err)
+		}
+		return s.printStats(cmd, flow)
+	})
+}
+
+// printStats prints a flow's counters when -s was given.
+func (s session) printStats(cmd *cobra.Command, f ovs.Flow) error {
+	if !s.o.stats {
+		return nil
+	}
+	now, err := monotonicMS()
 	if err != nil {
 		return err
 	}
-	vports, err := s.Vports(ctx, dp)
-	if err != nil {
-		return err
-	}
-	ports := odp.Ports{}
-	for _, v := range vports {
-		ports[v.Name] = v.PortNo
-	}
-	spec, err := parseFlow(flow, actions, ports)
-	if err != nil {
-		return err
-	}
-	return s.explainPsample(ctx, spec, s.AddFlow(ctx, dp, spec))
+	printf(cmd, "%s\n", appendFlowStats(nil, f, now))
+	return nil
+}
+
+// namesPort tells whether text cannot be read only because it has a name in it,
+// which may be a port's.
+func namesPort(err error) bool {
+	syntax, ok := errors.AsType[*odp.SyntaxError](err)
+	return ok && syntax.Name != ""
 }
 
 // parseFlow reads the two texts of a flow; what cannot be read is a usage error.
@@ -96,39 +149,4 @@ func (s session) explainPsample(ctx context.Context, spec ovs.FlowSpec, err erro
 		return err // the kernel's own answer is what is left to tell
 	}
 	return &nl.UnsupportedError{Feature: "openvswitch psample action", Since: ovs.PsampleSince}
-}
-
-func delFlowsCommand(o *options) *cobra.Command {
-	return &cobra.Command{
-		Use:     "del-flows [DP]",
-		Short:   "delete all flows of a datapath",
-		Example: "  ovs-dpctl del-flows dp0",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withClient(o, func(s session) error {
-				dp, err := s.datapath(cmd.Context(), args)
-				if err != nil {
-					return err
-				}
-				return s.FlushFlows(cmd.Context(), dp)
-			})
-		},
-	}
-}
-
-// tcpFlagLetters are in the order ovs-dpctl prints them; the bits are those of
-// a TCP header.
-var tcpFlagLetters = []struct {
-	bit    uint8
-	letter byte
-}{{0x02, 'S'}, {0x01, 'F'}, {0x08, 'P'}, {0x04, 'R'}, {0x20, 'U'}, {0x10, '.'}, {0x40, 'E'}, {0x80, 'C'}}
-
-// appendTCPFlags writes the flags seen on a flow's packets.
-func appendTCPFlags(b []byte, flags uint8) []byte {
-	for _, f := range tcpFlagLetters {
-		if flags&f.bit != 0 {
-			b = append(b, f.letter)
-		}
-	}
-	return b
 }

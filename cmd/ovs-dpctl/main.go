@@ -30,11 +30,16 @@ Exit status: 0 done, 1 failed, 2 usage, 3 the kernel lacks what is needed.`,
 	root.AddCommand(changing(
 		addDPCommand(o), delDPCommand(o),
 		addIfCommand(o), delIfCommand(o),
-		addFlowCommand(o), delFlowsCommand(o),
+		addFlowCommand(o), modFlowCommand(o), delFlowCommand(o),
+		addFlowsCommand(o), modFlowsCommand(o), delFlowsCommand(o),
+		cacheSetSizeCommand(o),
+		addMeterCommand(o), modMeterCommand(o), delMeterCommand(o),
+		ctSetLimitsCommand(o), ctDelLimitsCommand(o),
 	)...)
 	root.AddCommand(
 		dumpDPsCommand(o), showCommand(o), setIfCommand(o),
-		dumpFlowsCommand(o),
+		dumpFlowsCommand(o), getFlowCommand(o), cacheGetSizeCommand(o),
+		dumpMetersCommand(o), meterFeaturesCommand(o), ctGetLimitsCommand(o),
 		parseFlowCommand(), parseActionsCommand(),
 	)
 	return root

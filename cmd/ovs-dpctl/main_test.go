@@ -37,7 +37,7 @@ func TestUsage(t *testing.T) {
 		{"add-flow dp0 in_port(1) psample(group=1,cookie=xyz)", "actions: column 24: psample: cookie: 'x' is no hex digit"},
 		{"add-flow dp0 in_port(1),foo() drop", `flow: column 12: unknown key "foo"`},
 		{"add-flow dp0 in_port(1) sample(sample=150%,actions(1))", "more than 100%"},
-		{"dump-flows a b", "accepts at most 1 arg"},
+		{"dump-flows a b", "accepts at most 1 datapath"},
 		{"dump-flows --names --no-names", "none of the others can be"},
 		{"show --frob", "unknown flag: --frob"},
 	}

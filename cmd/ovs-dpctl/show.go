@@ -83,9 +83,7 @@ func (d datapathItem) print(w io.Writer, stats bool) {
 			fmt.Fprintf(w, "  cache: hit:%d hit-rate:%.2f%%\n", m.CacheHit, 100*ratio(m.CacheHit, packets))
 		}
 	}
-	if d.MasksCacheSize != nil {
-		fmt.Fprintf(w, "  caches:\n    masks-cache: size:%d\n", *d.MasksCacheSize)
-	}
+	printCaches(w, d.Datapath)
 	for _, p := range d.Ports {
 		printPort(w, p, stats)
 	}

@@ -158,3 +158,34 @@ func TestPrintList(t *testing.T) {
 		t.Errorf("nil list: %q, %v", out.String(), err)
 	}
 }
+
+// TestList: a list written item by item is what PrintList writes of the whole.
+func TestList(t *testing.T) {
+	type item struct {
+		A string         `json:"a"`
+		B map[string]int `json:"b,omitempty"`
+	}
+	for _, items := range [][]item{nil, {{A: "<x>"}}, {{A: "1", B: map[string]int{"y": 2}}, {}}} {
+		for _, pretty := range []bool{false, true} {
+			var want, got bytes.Buffer
+			if err := PrintList(&want, "things/1", items, pretty); err != nil {
+				t.Fatal(err)
+			}
+			l := NewList(&got, "things/1", pretty)
+			for _, it := range items {
+				if err := l.Add(it); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if got.String() != want.String() {
+				t.Errorf("got %s, want %s", &got, &want)
+			}
+		}
+	}
+	if err := NewList(fullDisk{}, "x/1", false).Close(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("full disk: %v", err)
+	}
+}

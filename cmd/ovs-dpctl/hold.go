@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import "io"
+
+// holdSize is how much output is kept back while a dump may still have to be
+// started over.
+const holdSize = 4 << 20
+
+// holder keeps output back until there is much of it.
+type holder struct {
+	w    io.Writer
+	held []byte
+	gone bool // some has been written
+}
+
+func (h *holder) Write(b []byte) (int, error) {
+	if h.gone {
+		return h.w.Write(b)
+	}
+	h.held = append(h.held, b...)
+	if len(h.held) >= holdSize {
+		return len(b), h.release()
+	}
+	return len(b), nil
+}
+
+// release writes what is held.
+func (h *holder) release() error {
+	held := h.held
+	h.gone, h.held = true, nil
+	if len(held) == 0 {
+		return nil
+	}
+	_, err := h.w.Write(held)
+	return err
+}
