@@ -35,11 +35,13 @@ Exit status: 0 done, 1 failed, 2 usage, 3 the kernel lacks what is needed.`,
 		cacheSetSizeCommand(o),
 		addMeterCommand(o), modMeterCommand(o), delMeterCommand(o),
 		ctSetLimitsCommand(o), ctDelLimitsCommand(o),
+		flushConntrackCommand(o),
 	)...)
 	root.AddCommand(
 		dumpDPsCommand(o), showCommand(o), setIfCommand(o),
 		dumpFlowsCommand(o), getFlowCommand(o), cacheGetSizeCommand(o),
 		dumpMetersCommand(o), meterFeaturesCommand(o), ctGetLimitsCommand(o),
+		dumpConntrackCommand(o), ctStatsShowCommand(o),
 		parseFlowCommand(), parseActionsCommand(),
 	)
 	return root

@@ -15,7 +15,7 @@ import (
 	"github.com/dpscope/dpscope/ovs"
 )
 
-// metersSchema is the schema of dump-meters and meter-features.
+// metersSchema is the schema of dump-meters.
 const metersSchema = "ovs-meters/1"
 
 const meterHelp = `
