@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package listen
 
 import (
 	"bytes"
@@ -242,7 +242,7 @@ func TestCommandLine(t *testing.T) {
 		t.Run(tt.args, func(t *testing.T) {
 			sampleCookie = tt.probe
 			var out, errs bytes.Buffer
-			code := cli.Run(t.Context(), newCommand(), strings.Fields(tt.args), cli.Streams{Out: &out, Err: &errs})
+			code := cli.Run(t.Context(), Tool(), strings.Fields(tt.args), cli.Streams{Out: &out, Err: &errs})
 			if code != tt.code || !strings.Contains(errs.String(), tt.stderr) || out.Len() > 0 {
 				t.Errorf("exit status %d, stderr %q, stdout %q", code, errs.String(), out.String())
 			}
