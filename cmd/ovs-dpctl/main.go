@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dpscope/dpscope/cmd/internal/cli"
+	"github.com/dpscope/dpscope/cmd/internal/listen"
 )
 
 func main() { cli.Main(newCommand()) }
@@ -35,13 +36,14 @@ Exit status: 0 done, 1 failed, 2 usage, 3 the kernel lacks what is needed.`,
 		cacheSetSizeCommand(o),
 		addMeterCommand(o), modMeterCommand(o), delMeterCommand(o),
 		ctSetLimitsCommand(o), ctDelLimitsCommand(o),
-		flushConntrackCommand(o),
+		flushConntrackCommand(o), upcallsCommand(o),
 	)...)
 	root.AddCommand(
 		dumpDPsCommand(o), showCommand(o), setIfCommand(o),
 		dumpFlowsCommand(o), getFlowCommand(o), cacheGetSizeCommand(o),
 		dumpMetersCommand(o), meterFeaturesCommand(o), ctGetLimitsCommand(o),
 		dumpConntrackCommand(o), ctStatsShowCommand(o),
+		monitorCommand(o), listen.Command("psample-events", o.netns),
 		parseFlowCommand(), parseActionsCommand(),
 	)
 	return root
