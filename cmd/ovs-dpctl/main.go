@@ -8,6 +8,7 @@ import (
 
 	"github.com/dpscope/dpscope/cmd/internal/cli"
 	"github.com/dpscope/dpscope/cmd/internal/listen"
+	"github.com/dpscope/dpscope/nl"
 )
 
 func main() { cli.Main(newCommand()) }
@@ -43,7 +44,7 @@ Exit status: 0 done, 1 failed, 2 usage, 3 the kernel lacks what is needed.`,
 		dumpFlowsCommand(o), getFlowCommand(o), cacheGetSizeCommand(o),
 		dumpMetersCommand(o), meterFeaturesCommand(o), ctGetLimitsCommand(o),
 		dumpConntrackCommand(o), ctStatsShowCommand(o),
-		monitorCommand(o), listen.Command("psample-events", o.netns),
+		monitorCommand(o), listen.Command("psample-events", func() (*nl.NetNS, error) { return o.netns() }), doctorCommand(o),
 		parseFlowCommand(), parseActionsCommand(),
 	)
 	return root

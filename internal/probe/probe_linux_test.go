@@ -63,3 +63,34 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("got %t, %v; want the context's error", ok, err)
 	}
 }
+
+// TestFeatures: all features are tried and have an answer, and what the lab
+// knows of the kernel is found.
+func TestFeatures(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	got, err := probe.Features(ctx)
+	if errors.Is(err, nl.ErrUnsupported) || errors.Is(err, syscall.EPERM) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := map[string]bool{}
+	for _, f := range got {
+		if f.Err != nil {
+			t.Errorf("%s: %v", f.Name, f.Err)
+		}
+		has[f.Name] = f.Has
+	}
+	t.Logf("%v", has)
+	for _, name := range []string{"trunc", "clone", "check_pkt_len", "dec_ttl", "ct", "meters", "masks_cache", "dispatch_per_cpu"} {
+		if !has[name] {
+			t.Errorf("%s is not found; all kernels of the lab have it", name)
+		}
+	}
+	if _, known := os.LookupEnv("DPSCOPE_HAVE_PSAMPLE_ACTION"); known {
+		expect(t, "DPSCOPE_HAVE_PSAMPLE_ACTION", has["psample"], nil)
+		expect(t, "DPSCOPE_HAVE_SAMPLE_COOKIE", has["sample_cookie"], nil)
+	}
+}

@@ -60,7 +60,7 @@ Exit status: 0 done; 1 failed (also without CAP_NET_ADMIN); 2 usage; 3 the
 kernel lacks psample or, with --require-cookie, cookies; 5 samples were lost and
 --strict was given.`,
 		Example: "  " + use + " -g 5 -c 10\n  " + use + " -j --cookie-format ovs | jq .cookie_decoded",
-		Args: cobra.NoArgs,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			set, err := opt.check()
 			if err != nil {
