@@ -73,7 +73,7 @@ func (s session) dumpFlows(cmd *cobra.Command, dp ovs.Datapath, a dumpArgs, flag
 	}
 	begin := func(w io.Writer) flowPrinter { return &textFlows{w: w, o: text} }
 	if flags.JSON() {
-		begin = func(w io.Writer) flowPrinter { return jsonFlows{cli.NewList(w, flowsSchema, flags.Pretty())} }
+		begin = func(w io.Writer) flowPrinter { return &jsonFlows{list: cli.NewList(w, flowsSchema, flags.Pretty())} }
 	}
 	if !a.kernel() {
 		err = begin(cmd.OutOrStdout()).end()
@@ -158,13 +158,14 @@ type flowPrinter interface {
 }
 
 type textFlows struct {
-	w    io.Writer
-	o    odp.TextOptions
-	line []byte
+	w     io.Writer
+	o     odp.TextOptions
+	line  []byte
+	clock flowClock
 }
 
 func (p *textFlows) flow(f ovs.Flow) error {
-	now, err := monotonicMS()
+	now, err := p.clock.at(f)
 	if err != nil {
 		return err
 	}
@@ -175,17 +176,20 @@ func (p *textFlows) flow(f ovs.Flow) error {
 
 func (*textFlows) end() error { return nil }
 
-type jsonFlows struct{ list *cli.List }
+type jsonFlows struct {
+	list  *cli.List
+	clock flowClock
+}
 
-func (p jsonFlows) flow(f ovs.Flow) error {
-	now, err := monotonicMS()
+func (p *jsonFlows) flow(f ovs.Flow) error {
+	now, err := p.clock.at(f)
 	if err != nil {
 		return err
 	}
 	return p.list.Add(newFlowItem(f, now))
 }
 
-func (p jsonFlows) end() error { return p.list.Close() }
+func (p *jsonFlows) end() error { return p.list.Close() }
 
 // dumpTries is how often an interrupted dump is started over.
 const dumpTries = 10
