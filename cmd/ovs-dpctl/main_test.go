@@ -106,12 +106,12 @@ func TestShowText(t *testing.T) {
   port 1: c0
 `
 	var b bytes.Buffer
-	item.print(&b, false)
+	item.print(&b, false, nil)
 	if d := cmp.Diff(want, b.String()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	b.Reset()
-	printPort(&b, item.Ports[1], true)
+	printPort(&b, item.Ports[1], true, nil)
 	const wantPort = `  port 1: c0
     RX packets:5 errors:0 dropped:0 overruns:? frame:?
     TX packets:0 errors:0 dropped:0 aborted:? carrier:?

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -102,6 +103,14 @@ func withFlowID(cmd *cobra.Command, o *options, args []string, f func(session, o
 }
 
 func parseFlowID(text string, ports odp.Ports) (odp.Match, odp.UFID, error) {
+	// An id alone is no flow that could be added, but it says which one.
+	if id, ok := strings.CutPrefix(text, "ufid:"); ok && !strings.Contains(id, ",") {
+		ufid, err := odp.ParseUFID(id)
+		if err != nil {
+			err = cli.Usagef("flow: %w", err)
+		}
+		return odp.Match{}, ufid, err
+	}
 	ufid, m, err := odp.ParseFlow(text, ports)
 	switch {
 	case err != nil:

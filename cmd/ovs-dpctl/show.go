@@ -34,8 +34,14 @@ func showCommand(o *options) *cobra.Command {
 				if flags.JSON() {
 					return cli.PrintList(cmd.OutOrStdout(), datapathsSchema, items, flags.Pretty())
 				}
+				var links map[int]*linkStats
+				if o.stats {
+					if links, err = readLinkStats(cmd.Context(), s.ns); err != nil {
+						return err
+					}
+				}
 				for _, it := range items {
-					it.print(cmd.OutOrStdout(), o.stats)
+					it.print(cmd.OutOrStdout(), o.stats, links)
 				}
 				return nil
 			})
@@ -72,7 +78,7 @@ func (s session) showItems(ctx context.Context, args []string) ([]datapathItem, 
 }
 
 // print writes a datapath as ovs-dpctl always has.
-func (d datapathItem) print(w io.Writer, stats bool) {
+func (d datapathItem) print(w io.Writer, stats bool, links map[int]*linkStats) {
 	fmt.Fprintf(w, "system@%s:\n", d.Name)
 	st := d.Stats
 	fmt.Fprintf(w, "  lookups: hit:%d missed:%d lost:%d\n  flows: %d\n", st.Hit, st.Missed, st.Lost, st.Flows)
@@ -85,7 +91,11 @@ func (d datapathItem) print(w io.Writer, stats bool) {
 	}
 	printCaches(w, d.Datapath)
 	for _, p := range d.Ports {
-		printPort(w, p, stats)
+		var l *linkStats
+		if p.NetNSID == nil { // in another namespace its index is another's here
+			l = links[p.Ifindex]
+		}
+		printPort(w, p, stats, l)
 	}
 }
 
@@ -96,20 +106,20 @@ func ratio(a, b uint64) float64 {
 	return float64(a) / float64(b)
 }
 
-// printPort writes a port. Counters the datapath does not keep are "?".
-func printPort(w io.Writer, p ovs.Vport, stats bool) {
+// printPort writes a port. Counters nobody keeps are "?".
+func printPort(w io.Writer, p ovs.Vport, stats bool, l *linkStats) {
 	fmt.Fprintf(w, "  port %d: %s", p.PortNo, p.Name)
-	if p.Type != ovs.VportNetdev {
-		fmt.Fprintf(w, " (%s)", p.Type)
+	if kind := portKind(p); kind != "" {
+		fmt.Fprintf(w, " (%s)", kind)
 	}
 	fmt.Fprintln(w)
 	if !stats {
 		return
 	}
 	s := p.Stats
-	fmt.Fprintf(w, "    RX packets:%d errors:%d dropped:%d overruns:? frame:?\n", s.RxPackets, s.RxErrors, s.RxDropped)
-	fmt.Fprintf(w, "    TX packets:%d errors:%d dropped:%d aborted:? carrier:?\n", s.TxPackets, s.TxErrors, s.TxDropped)
-	fmt.Fprintf(w, "    collisions:?\n")
+	fmt.Fprintf(w, "    RX packets:%d errors:%d dropped:%d overruns:%s frame:%s\n", s.RxPackets, s.RxErrors, s.RxDropped, l.text(rxOver), l.text(rxFrame))
+	fmt.Fprintf(w, "    TX packets:%d errors:%d dropped:%d aborted:%s carrier:%s\n", s.TxPackets, s.TxErrors, s.TxDropped, l.text(txAborted), l.text(txCarrier))
+	fmt.Fprintf(w, "    collisions:%s\n", l.text(collisions))
 	fmt.Fprintf(w, "    RX bytes:%d%s  TX bytes:%d%s\n", s.RxBytes, humanSize(s.RxBytes), s.TxBytes, humanSize(s.TxBytes))
 	if u := p.UpcallStats; u != nil {
 		fmt.Fprintf(w, "    UPCALL packets:%d errors:%d\n", u.Success, u.Fail)

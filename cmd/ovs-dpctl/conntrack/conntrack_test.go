@@ -30,7 +30,7 @@ func flows() []ct.Flow {
 			TupleOrig:  tuple("10.0.0.1", "10.0.0.2", ct.ProtoTuple{Protocol: unix.IPPROTO_TCP, SourcePort: 53862, DestinationPort: 80}),
 			TupleReply: tuple("10.0.0.2", "10.0.0.1", ct.ProtoTuple{Protocol: unix.IPPROTO_TCP, SourcePort: 80, DestinationPort: 53862}),
 			ID:         798360884, Status: 14 | 1<<20, Timeout: 431999, CountersOrig: ct.Counter{Packets: 5, Bytes: 300}, Helper: ct.Helper{Name: "ftp"},
-			ProtoInfo: ct.ProtoInfo{TCP: &ct.ProtoInfoTCP{State: 2, OriginalWindowScale: 6, ReplyWindowScale: 7, OriginalFlags: 0x2b, ReplyFlags: 0x23}},
+			ProtoInfo: ct.ProtoInfo{TCP: &ct.ProtoInfoTCP{State: 2, OriginalWindowScale: 6, ReplyWindowScale: 7, OriginalFlags: 0x2bff, ReplyFlags: 0x2300}},
 		},
 		{
 			TupleOrig:   tuple("fd00::1", "fd00::2", ct.ProtoTuple{Protocol: 47}),

@@ -86,7 +86,9 @@ func newEntry(f ct.Flow) Entry {
 	if p := f.ProtoInfo.TCP; p != nil {
 		e.TCP = &TCP{
 			State: TCPState(p.State), ScaleOrig: p.OriginalWindowScale, ScaleReply: p.ReplyWindowScale,
-			FlagsOrig: p.OriginalFlags, FlagsReply: p.ReplyFlags,
+			// struct nf_ct_tcp_flags, of which the second byte is a mask; the
+			// library takes both for one number.
+			FlagsOrig: p.OriginalFlags >> 8, FlagsReply: p.ReplyFlags >> 8,
 		}
 	}
 	return e
