@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -20,11 +21,18 @@ func addIfCommand(o *options) *cobra.Command {
 		Use:   "add-if DP IF[,OPTION...]...",
 		Short: "add ports to a datapath",
 		Long: `add-if attaches network devices to a datapath as ports and brings them up. A
-netdev port is an existing device; an internal one is made here. Options after
-the device name: type=netdev|internal, port_no=N.
+netdev port is an existing device; the others are made here, with the name IF.
+Options behind the name:
+
+  type=netdev|system      an existing device (the default)
+  type=internal           a device of the datapath's own
+  type=vxlan|geneve|gre   a tunnel whose flows say where to
+  port_no=N               the port's number
+  dst_port=N              the UDP port of a vxlan (4789) or geneve (6081) tunnel
+  exts=gbp                vxlan with the group-based policy extension
 
 If one port cannot be added, those added before it are taken back.`,
-		Example: "  ovs-dpctl add-if dp0 veth0\n  ovs-dpctl add-if dp0 veth0,port_no=7 int0,type=internal",
+		Example: "  ovs-dpctl add-if dp0 veth0\n  ovs-dpctl add-if dp0 veth0,port_no=7 int0,type=internal\n  ovs-dpctl add-if dp0 vxlan0,type=vxlan,dst_port=4790",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ports, err := parsePorts(args[1:], ovs.VportNetdev)
@@ -65,39 +73,70 @@ func delIfCommand(o *options) *cobra.Command {
 	}
 }
 
-// parsePorts reads IF[,type=TYPE][,port_no=N] words.
+// parsePorts reads IF[,type=TYPE][,port_no=N][,dst_port=N][,exts=gbp] words.
 func parsePorts(args []string, typ ovs.VportType) ([]ovs.VportConfig, error) {
 	var ports []ovs.VportConfig
 	for _, arg := range args {
-		name, options, more := strings.Cut(arg, ",")
-		if name == "" {
-			return nil, cli.Usagef("port %q: the name is empty", arg)
-		}
-		p := ovs.VportConfig{Name: name, Type: typ}
-		for more {
-			var option string
-			option, options, more = strings.Cut(options, ",")
-			key, value, _ := strings.Cut(option, "=")
-			switch key {
-			case "type":
-				t, err := portType(value)
-				if err != nil {
-					return nil, err
-				}
-				p.Type = t
-			case "port_no":
-				n, err := strconv.ParseUint(value, 10, 16)
-				if err != nil || n == 0 || n == 65535 {
-					return nil, cli.Usagef("port %q: port_no=%s: want a number from 1 to 65534", name, value)
-				}
-				p.PortNo = uint32(n)
-			default:
-				return nil, cli.Usagef("port %q: no option %q (there are type=, port_no=)", name, option)
-			}
+		p, err := parsePort(arg, typ)
+		if err != nil {
+			return nil, err
 		}
 		ports = append(ports, p)
 	}
 	return ports, nil
+}
+
+func parsePort(arg string, typ ovs.VportType) (ovs.VportConfig, error) {
+	name, options, more := strings.Cut(arg, ",")
+	p := ovs.VportConfig{Name: name, Type: typ}
+	if name == "" {
+		return p, cli.Usagef("port %q: the name is empty", arg)
+	}
+	tunnel := ovs.TunnelOptions{}
+	for more {
+		var option string
+		option, options, more = strings.Cut(options, ",")
+		key, value, _ := strings.Cut(option, "=")
+		switch {
+		case key == "type":
+			t, err := portType(value)
+			if err != nil {
+				return p, err
+			}
+			p.Type = t
+		case key == "port_no" || key == "dst_port":
+			n, err := strconv.ParseUint(value, 10, 16)
+			if err != nil || n == 0 || key == "port_no" && n == 65535 {
+				return p, cli.Usagef("port %q: %s=%s: want a number from 1 to %d", name, key, value, map[string]int{"port_no": 65534, "dst_port": 65535}[key])
+			}
+			if key == "port_no" {
+				p.PortNo = uint32(n)
+			} else {
+				tunnel.DstPort = uint16(n)
+			}
+		case option == "exts=gbp":
+			tunnel.GBP = true
+		default:
+			return p, cli.Usagef("port %q: no option %q (there are type=, port_no=, dst_port=, exts=gbp)", name, option)
+		}
+	}
+	return withTunnel(p, tunnel)
+}
+
+// withTunnel gives a tunnel port its options, with the UDP port that is usual
+// unless another is wanted: the kernel insists on one.
+func withTunnel(p ovs.VportConfig, o ovs.TunnelOptions) (ovs.VportConfig, error) {
+	usual := map[ovs.VportType]uint16{ovs.VportVXLAN: 4789, ovs.VportGeneve: 6081}[p.Type]
+	switch {
+	case usual == 0 && o.DstPort != 0:
+		return p, cli.Usagef("port %q: dst_port= is for vxlan and geneve", p.Name)
+	case o.GBP && p.Type != ovs.VportVXLAN:
+		return p, cli.Usagef("port %q: exts=gbp is for vxlan", p.Name)
+	case usual != 0:
+		o.DstPort = cmp.Or(o.DstPort, usual)
+		p.Tunnel = &o
+	}
+	return p, nil
 }
 
 // portType reads a port type in the words of either tool: what one calls
@@ -108,8 +147,14 @@ func portType(word string) (ovs.VportType, error) {
 		return ovs.VportNetdev, nil
 	case "internal":
 		return ovs.VportInternal, nil
+	case "vxlan":
+		return ovs.VportVXLAN, nil
+	case "geneve":
+		return ovs.VportGeneve, nil
+	case "gre":
+		return ovs.VportGRE, nil
 	}
-	return 0, cli.Usagef("port type %q: want netdev or internal", word)
+	return 0, cli.Usagef("port type %q: want netdev, internal, vxlan, geneve or gre", word)
 }
 
 // addPorts adds ports and brings their devices up, as ovs-dpctl has always done;
