@@ -64,7 +64,7 @@ func TestJSON(t *testing.T) {
 	}
 	ours.must(t, "mod-meter", "meter=1,kbps,band=type=drop,rate=5")
 	ours.must(t, "-s", "del-meter", "d0", "meter=1")
-	if r := ours.run(t, "mod-meter", "meter=1,kbps,band=type=drop,rate=5"); r.status != 1 || !strings.Contains(r.errs, "no such meter") {
+	if r := ours.run(t, "mod-meter", "meter=1,kbps,band=type=drop,rate=5"); r.status != 1 || !strings.Contains(r.errs, "no meter of this number") {
 		t.Errorf("status %d: %s", r.status, r.errs)
 	}
 }
