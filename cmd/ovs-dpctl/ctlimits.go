@@ -162,7 +162,7 @@ func parseZones(words []string) (zones []int, withDefault bool, err error) {
 		if !ok {
 			return nil, false, cli.Usagef("%q: want default or zone=N[,N]...", w)
 		}
-		for _, text := range strings.Split(list, ",") {
+		for text := range strings.SplitSeq(list, ",") {
 			z, err := parseZone(text)
 			if err != nil {
 				return nil, false, err

@@ -86,7 +86,7 @@ type span struct{ first, last uint32 }
 
 func parseSpans(text string) ([]span, error) {
 	var out []span
-	for _, word := range strings.Split(text, ",") {
+	for word := range strings.SplitSeq(text, ",") {
 		from, to, isSpan := strings.Cut(word, "-")
 		if !isSpan {
 			to = from

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -80,12 +81,7 @@ A FILE without a DP needs a slash or be "-": a single word is a datapath.
 
 // isFile tells a file from a datapath, whose name cannot have a slash.
 func isFile(arg string) bool {
-	for _, c := range arg {
-		if c == '/' {
-			return true
-		}
-	}
-	return arg == "-"
+	return arg == "-" || strings.Contains(arg, "/")
 }
 
 // flowFile does what the lines of a file say.

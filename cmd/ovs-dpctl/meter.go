@@ -64,7 +64,7 @@ func setMeterCommand(o *options, name, short, long string, mod bool) *cobra.Comm
 // parseMeter reads a meter as ovs-ofctl does.
 func parseMeter(text string) (m ovs.MeterConfig, err error) {
 	unit, number := "", false
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
 		// "band=" and "bands=" stand before a band's first word.
 		begin := false
 		for _, prefix := range []string{"band=", "bands="} {

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,7 +45,7 @@ func (f *streamFlags) run(cmd *cobra.Command, next func(context.Context) (line [
 	for n := uint64(0); f.count == 0 || n < f.count; {
 		line, counts, err := next(ctx)
 		if err != nil {
-			if ctx.Err() != nil && (context.Cause(ctx) == over || cli.Interrupted(ctx)) {
+			if ctx.Err() != nil && (over != nil && errors.Is(context.Cause(ctx), over) || cli.Interrupted(ctx)) {
 				return nil
 			}
 			return err

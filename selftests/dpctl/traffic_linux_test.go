@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,14 +84,7 @@ var reads = map[string][]uint16{
 	"netfilter":              {1<<8 | 1}, // NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET
 }
 
-func (r request) reads() bool {
-	for _, c := range reads[r.family] {
-		if c == r.command {
-			return true
-		}
-	}
-	return false
-}
+func (r request) reads() bool { return slices.Contains(reads[r.family], r.command) }
 
 // drain gives what was sent to the kernel since it was called last.
 func (r *recorder) drain(t *testing.T) []request {
@@ -190,10 +184,5 @@ func TestReadsOnlyRead(t *testing.T) {
 }
 
 func changes(requests []request) bool {
-	for _, q := range requests {
-		if !q.reads() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(requests, func(q request) bool { return !q.reads() })
 }

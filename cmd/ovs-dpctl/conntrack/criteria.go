@@ -98,7 +98,7 @@ func wide(word, text string, dst *[labelsLen]byte) error {
 }
 
 func (t *TupleCriteria) parse(word string) error {
-	for _, field := range strings.Split(word, ",") {
+	for field := range strings.SplitSeq(word, ",") {
 		key, value, _ := strings.Cut(field, "=")
 		var (
 			n   uint64

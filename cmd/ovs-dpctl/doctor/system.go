@@ -5,6 +5,7 @@ package doctor
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -99,7 +100,7 @@ func (s System) Modules(families []genetlink.Family) []Check {
 }
 
 func cause(err error) error {
-	if pe, ok := err.(*os.PathError); ok { //nolint:errorlint // just made by os.Open
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
 		return pe.Err
 	}
 	return err

@@ -67,8 +67,7 @@ func translate(text string) (string, error) {
 		pending = map[string]string{}
 		order   []string
 	)
-	list := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
-	for _, word := range list {
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
 		name, value, isField := strings.Cut(word, "=")
 		if s, ok := shorthands[name]; ok && !isField {
 			w.add("eth_type", s.ethType)
