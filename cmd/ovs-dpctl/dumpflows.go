@@ -191,21 +191,12 @@ func (p *jsonFlows) flow(f ovs.Flow) error {
 
 func (p *jsonFlows) end() error { return p.list.Close() }
 
-// dumpTries is how often an interrupted dump is started over.
-const dumpTries = 10
-
-// printFlows prints the flows that match the filter. A dump that the kernel
-// says was interrupted is started over as long as nothing of it has left; then
-// it is an error.
+// printFlows prints the flows that match the filter.
 func (s session) printFlows(cmd *cobra.Command, dp ovs.Datapath, filter flowfilter.Filter, begin func(io.Writer) flowPrinter) error {
-	for try := 1; ; try++ {
-		out := &holder{w: cmd.OutOrStdout()}
-		p := begin(out)
+	return dumpTo(cmd.OutOrStdout(), func(w io.Writer) error {
+		p := begin(w)
 		err := s.eachFlow(cmd, dp, filter, p.flow)
-		if errors.Is(err, ovs.ErrInterrupted) && !out.gone && try < dumpTries {
-			continue
-		}
 		// What is there is printed also when the dump failed.
-		return errors.Join(err, p.end(), out.release())
-	}
+		return errors.Join(err, p.end())
+	})
 }

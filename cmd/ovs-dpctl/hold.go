@@ -2,7 +2,28 @@
 
 package main
 
-import "io"
+import (
+	"errors"
+	"io"
+
+	"github.com/dpscope/dpscope/ovs"
+)
+
+// dumpTries is how often an interrupted dump is started over.
+const dumpTries = 10
+
+// dumpTo writes what dump does. A dump that the kernel says was interrupted is
+// started over as long as nothing of it has left; then it is an error.
+func dumpTo(w io.Writer, dump func(io.Writer) error) error {
+	for try := 1; ; try++ {
+		out := &holder{w: w}
+		err := dump(out)
+		if errors.Is(err, ovs.ErrInterrupted) && !out.gone && try < dumpTries {
+			continue
+		}
+		return errors.Join(err, out.release())
+	}
+}
 
 // holdSize is how much output is kept back while a dump may still have to be
 // started over.

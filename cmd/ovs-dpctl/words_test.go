@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -187,6 +189,41 @@ func TestHolder(t *testing.T) {
 	_, _ = failing.Write([]byte("x"))
 	if err := failing.release(); !errors.Is(err, errBroken) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestInterruptedDump: it is started over, and reported when it is interrupted
+// each time or cannot be started over any more.
+func TestInterruptedDump(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		interrupted int // times
+		size        int // of the output
+		tries       int
+		fails       bool
+	}{
+		{"never", 0, 5, 1, false},
+		{"twice", 2, 5, 3, false},
+		{"each time", 99, 5, dumpTries, true},
+		{"once, with much output", 1, holdSize + 5, 1, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out bytes.Buffer
+			tries := 0
+			err := dumpTo(&out, func(w io.Writer) error {
+				tries++
+				if _, err := w.Write(make([]byte, tt.size)); err != nil {
+					return err
+				}
+				if tries <= tt.interrupted {
+					return fmt.Errorf("dump: %w", ovs.ErrInterrupted)
+				}
+				return nil
+			})
+			if tries != tt.tries || errors.Is(err, ovs.ErrInterrupted) != tt.fails || out.Len() != tt.size {
+				t.Errorf("%d tries, %v, %d bytes", tries, err, out.Len())
+			}
+		})
 	}
 }
 
