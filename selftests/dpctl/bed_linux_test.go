@@ -143,6 +143,12 @@ func inNS(t *testing.T, netns string, fn func() error) {
 // answered, and UDP and ICMP.
 func connections(t *testing.T) {
 	t.Helper()
+	// None of them shall end by itself meanwhile.
+	for _, name := range []string{"udp_timeout", "icmp_timeout", "tcp_timeout_close", "tcp_timeout_close_wait"} {
+		if err := os.WriteFile("/proc/sys/net/netfilter/nf_conntrack_"+name, []byte("600"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var l net.Listener
 	inNS(t, "h2", func() (err error) {
 		l, err = net.Listen("tcp4", "10.0.0.2:80")

@@ -103,6 +103,11 @@ func tunnels(t *testing.T, ours, theirs tool) {
 			t.Fatalf("add-if %s: %s", port, r.errs)
 		}
 	}
+	t.Cleanup(func() { // they do not go with the datapath
+		for _, dev := range []string{"gre_sys", "vxlan_sys_4790", "vxlan_sys_4789", "genev_sys_6081"} {
+			tool("ip").run(t, "link", "del", dev)
+		}
+	})
 	same(t, "show", "d0")
 }
 
@@ -113,7 +118,7 @@ var did = [][]string{
 	{"add-if", "d0", "int0,type=internal"}, {"del-if", "d0", "nosuch"}, {"del-if", "d0", "int0"}, {"del-if", "d0", "d0"},
 	{"add-flow", "d0", toWeb, "7"}, {"add-flow", "d0", toWeb, "7"}, {"-s", "add-flow", "d0", arp, "drop"},
 	{"add-flow", "d0", ufid + "," + back, "1"}, {"add-flow", "d0", "in_port(1),nonsense()", "1"},
-	{"mod-flow", "d0", toWeb, "drop"}, {"-s", "mod-flow", "d0", toWeb, "7"}, {"-s", "--clear", "mod-flow", "d0", toWeb, "0"},
+	{"mod-flow", "d0", toWeb, "0,7"}, {"-s", "mod-flow", "d0", toWeb, "7"}, {"-s", "--clear", "mod-flow", "d0", toWeb, "0"},
 	{"mod-flow", "d0", "in_port(3),eth(),eth_type(0x0800),ipv4()", "0"}, {"--may-create", "mod-flow", "d0", "in_port(3),eth(),eth_type(0x0800),ipv4()", "0"},
 	{"--may-create", "-s", "mod-flow", "d0", "in_port(3),eth(),eth_type(0x0800),ipv4()", "1"},
 	{"mod-flow", "d0", ufid + "," + back, "0"},
