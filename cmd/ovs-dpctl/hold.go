@@ -27,7 +27,7 @@ func dumpTo(w io.Writer, dump func(io.Writer) error) error {
 
 // holdSize is how much output is kept back while a dump may still have to be
 // started over.
-const holdSize = 4 << 20
+const holdSize = 256 << 10
 
 // holder keeps output back until there is much of it.
 type holder struct {
