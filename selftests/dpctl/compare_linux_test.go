@@ -116,7 +116,7 @@ func tunnels(t *testing.T, ours, theirs tool) {
 var did = [][]string{
 	{"add-dp", "d0", "p1"}, {"add-dp", "d0"}, {"add-if", "d0", "p2,port_no=7"}, {"add-if", "d0", "p2"}, {"add-if", "d0", "nosuch"}, {"add-if", "nosuch", "p2"},
 	{"add-if", "d0", "int0,type=internal"}, {"del-if", "d0", "nosuch"}, {"del-if", "d0", "int0"}, {"del-if", "d0", "d0"},
-	{"add-flow", "d0", toWeb, "7"}, {"add-flow", "d0", toWeb, "7"}, {"-s", "add-flow", "d0", arp, "drop"},
+	{"add-flow", "d0", toWeb, "7"}, {"add-flow", "d0", toWeb, "7"}, {"-s", "add-flow", "d0", arp, "7"},
 	{"add-flow", "d0", ufid + "," + back, "1"}, {"add-flow", "d0", "in_port(1),nonsense()", "1"},
 	{"mod-flow", "d0", toWeb, "0,7"}, {"-s", "mod-flow", "d0", toWeb, "7"}, {"-s", "--clear", "mod-flow", "d0", toWeb, "0"},
 	{"mod-flow", "d0", "in_port(3),eth(),eth_type(0x0800),ipv4()", "0"}, {"--may-create", "mod-flow", "d0", "in_port(3),eth(),eth_type(0x0800),ipv4()", "0"},

@@ -89,7 +89,6 @@ func (r request) reads() bool { return slices.Contains(reads[r.family], r.comman
 // drain gives what was sent to the kernel since it was called last.
 func (r *recorder) drain(t *testing.T) []request {
 	t.Helper()
-	const toKernel = 7 // PACKET_KERNEL, linux/if_packet.h
 	var out []request
 	buf := make([]byte, 1<<16)
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
@@ -103,9 +102,8 @@ func (r *recorder) drain(t *testing.T) []request {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ll := from.(*unix.SockaddrLinklayer); ll.Pkttype == toKernel {
-			out = append(out, r.requests(buf[:n], ll.Protocol<<8|ll.Protocol>>8)...)
-		}
+		ll := from.(*unix.SockaddrLinklayer)
+		out = append(out, r.requests(buf[:n], ll.Protocol<<8|ll.Protocol>>8)...)
 	}
 	t.Fatal("netlink never falls silent")
 	return nil
@@ -129,7 +127,10 @@ func (r *recorder) requests(b []byte, protocol uint16) []request {
 		case protocol == unix.NETLINK_GENERIC && size > header:
 			q.family, q.command = r.families[typ], uint16(b[header])
 		}
-		out = append(out, q)
+		// The device does not tell directions; what the kernel says is no request.
+		if flags&unix.NLM_F_REQUEST != 0 {
+			out = append(out, q)
+		}
 		b = b[min(len(b), (size+3)&^3):]
 	}
 	return out
