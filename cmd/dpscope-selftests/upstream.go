@@ -107,11 +107,11 @@ everything was skipped.`,
 		if *jobs <= 0 {
 			return cli.Usagef("--jobs %d: must be positive", *jobs)
 		}
-		self, err := os.Executable()
+		path, err := besideUs("ovs-dpctl")
 		if err != nil {
-			return fmt.Errorf("find ovs-dpctl: %w", err)
+			return err
 		}
-		tools, err := upstream.FindTools(*tool, filepath.Join(filepath.Dir(self), "ovs-dpctl"))
+		tools, err := upstream.FindTools(*tool, path)
 		if err != nil {
 			return cli.Usagef("%w", err)
 		}
@@ -152,6 +152,15 @@ everything was skipped.`,
 		return errors.Join(err, writeComparison(cmd, &c, tests, opt, *write))
 	}
 	return cmd
+}
+
+// besideUs is the path of another of our programs.
+func besideUs(name string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", name, err)
+	}
+	return filepath.Join(filepath.Dir(self), name), nil
 }
 
 // writeComparison prints the table below the report, as comments, and puts it
@@ -224,6 +233,41 @@ userland are not to be had.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		opt := flags.options(cmd)
 		ok, err := upstream.Specs(cmd.Context(), opt, lineFlusher{cmd})
+		switch {
+		case err != nil:
+			return labError(cmd, err)
+		case !ok:
+			return cli.Exit(cli.ExitFailed)
+		}
+		return nil
+	}
+	return cmd
+}
+
+func dialectCommand() *cobra.Command {
+	var flags labFlags
+	cmd := &cobra.Command{
+		Use:   "dialect",
+		Short: "compare ovs-dpctl with the kernel selftests' ovs-dpctl.py",
+		Long: `dialect gives the same commands to ovs-dpctl.py of a kernel's source and to the
+ovs-dpctl beside dpscope-selftests, called by that name, each in a network
+namespace of its own on a kernel of the lab, and compares standard output and
+exit statuses, the flows and devices that come of it, upcalls and samples. It
+reports in KTAP and needs no root. docs/ovs-dpctl.md lists what may differ.
+
+Exit status: 0 all passed; 1 something failed; 2 usage; 3 kernel, source or
+userland are not to be had.`,
+		Example: `  dpscope-selftests dialect --kernel 6.12
+  dpscope-selftests dialect --series 7.2 --kernel 7.2 --suite sid`,
+		Args: cobra.NoArgs,
+	}
+	flags.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		path, err := besideUs("ovs-dpctl")
+		if err != nil {
+			return err
+		}
+		ok, err := upstream.Dialect(cmd.Context(), flags.options(cmd), path, lineFlusher{cmd})
 		switch {
 		case err != nil:
 			return labError(cmd, err)

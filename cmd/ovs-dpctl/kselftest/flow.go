@@ -77,6 +77,9 @@ func (s session) putFlow(op string, command uint8, dp ovs.Datapath, flow string,
 	}
 	err = hint(err, syscall.EINVAL, why)
 	err = hint(err, syscall.ERANGE, why)
+	if command == uapi.OVS_FLOW_CMD_NEW {
+		return hint(err, syscall.ENOENT, "another flow has these packets already")
+	}
 	return hint(err, syscall.ENOENT, "no flow has this id, or this key and mask")
 }
 

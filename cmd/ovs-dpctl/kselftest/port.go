@@ -107,7 +107,7 @@ func (s session) addIf(dp ovs.Datapath, p newPort) error {
 	})
 	switch {
 	case err == nil:
-	case errors.Is(err, syscall.EEXIST):
+	case errors.Is(err, syscall.EEXIST) && s.isPort(dp, p.name):
 		if p.upcall {
 			s.debugf(s.cmd, "change port %s: upcalls to %d", object, pid)
 			if err := s.SetVportUpcallPIDs(s.ctx(), dp, p.name, pid); err != nil {
@@ -116,6 +116,7 @@ func (s session) addIf(dp ovs.Datapath, p newPort) error {
 		}
 	default:
 		err = errors.Join(err, remove())
+		err = hint(err, syscall.EEXIST, "a device of this name, or a tunnel like it, is there")
 		err = hint(err, syscall.ENODEV, "no such network device in this namespace")
 		err = hint(err, syscall.EBUSY, "the device belongs to another datapath, bridge or bond")
 		err = hint(err, syscall.EINVAL, "a loopback, non-Ethernet or datapath device cannot be a port")
@@ -125,6 +126,13 @@ func (s session) addIf(dp ovs.Datapath, p newPort) error {
 		return nil
 	}
 	return s.upcalls(sock)
+}
+
+// isPort tells whether the datapath has the port that the kernel says exists: it
+// says the same of other devices.
+func (s session) isPort(dp ovs.Datapath, name string) bool {
+	_, err := s.Vport(s.ctx(), dp, name)
+	return err == nil
 }
 
 // device is the kind of the network stack's device the port needs; none is "".
