@@ -173,6 +173,9 @@ func writeComparison(cmd *cobra.Command, c *upstream.Comparison, tests []upstrea
 	for line := range strings.Lines(table.String()) {
 		fmt.Fprintf(cmd.OutOrStdout(), "# %s", line)
 	}
+	if worse := c.Worse(); len(worse) > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "# pass with %s only: %s\n", c.Tools[0], strings.Join(worse, " "))
+	}
 	if document == "" {
 		return nil
 	}
@@ -253,7 +256,7 @@ func dialectCommand() *cobra.Command {
 ovs-dpctl beside dpscope-selftests, called by that name, each in a network
 namespace of its own on a kernel of the lab, and compares standard output and
 exit statuses, the flows and devices that come of it, upcalls and samples. It
-reports in KTAP and needs no root. docs/ovs-dpctl.md lists what may differ.
+reports in KTAP and needs no root. docs/kselftest-dialect.md lists what may differ.
 
 Exit status: 0 all passed; 1 something failed; 2 usage; 3 kernel, source or
 userland are not to be had.`,

@@ -233,4 +233,3 @@ func checkName(op, name string) error {
 	}
 	return nil
 }
-

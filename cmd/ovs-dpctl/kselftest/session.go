@@ -27,7 +27,7 @@ const (
 type session struct {
 	*ovs.Client
 	*tool
-	cmd  *cobra.Command
+	cmd *cobra.Command
 }
 
 // run gives a command its connection.

@@ -5,7 +5,7 @@
 // exit statuses, so that the kernel's scripts run with ovs-dpctl in its place.
 //
 // What scripts cannot notice is better where the other is wrong;
-// docs/ovs-dpctl.md lists it. Flows and actions are those of ovs/odp in its
+// docs/kselftest-dialect.md lists it. Flows and actions are those of ovs/odp in its
 // dialect Kselftest.
 package kselftest
 
@@ -38,7 +38,7 @@ first argument, or with DPSCOPE_DIALECT=kselftest in the environment.
 
 FLOW and ACTIONS are what docs/odp-grammar.md has for this dialect. Bad actions
 that are well-formed, such as a cookie that is too long, are for the kernel to
-refuse. docs/ovs-dpctl.md lists what differs from the Python tool.
+refuse. docs/kselftest-dialect.md lists what differs from the Python tool.
 
 Exit status: 0 done, 1 failed or there is no such datapath, 2 usage, 3 the
 kernel lacks what is needed.`,
