@@ -4,29 +4,12 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
-
 	"github.com/spf13/cobra"
 
 	"github.com/dpscope/dpscope/cmd/internal/cli"
-	"github.com/dpscope/dpscope/cmd/ovs-dpctl/kselftest"
-	"github.com/dpscope/dpscope/ovs/odp"
 )
 
-func main() {
-	dialect, args, err := chooseDialect(os.Args, os.Getenv(dialectEnv))
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "ovs-dpctl: %v\n", err)
-		os.Exit(cli.ExitUsage)
-	}
-	os.Args = append(os.Args[:1:1], args...)
-	if dialect == odp.Kselftest {
-		cli.Main(kselftest.New(filepath.Base(os.Args[0])))
-	}
-	cli.Main(newCommand())
-}
+func main() { cli.Main(command()) }
 
 func newCommand() *cobra.Command {
 	root := &cobra.Command{
