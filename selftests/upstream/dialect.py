@@ -22,12 +22,14 @@ What may differ, and is taken out before:
 """
 
 import os
+import py_compile
 import re
 import select
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 
@@ -37,7 +39,9 @@ PYTHON = os.path.join(DIR, "ovs-dpctl.py")
 # What only the newer tool has is left out with the older one.
 NEW = "mod-flow" in open(PYTHON, encoding="utf-8").read()
 PATIENCE = 60
-TOOLS = {"theirs": ["python3", PYTHON], "ours": [OURS]}
+# Compiled once: a script is compiled anew each time it is started.
+COMPILED = py_compile.compile(PYTHON, os.path.join(tempfile.mkdtemp(), "ovs-dpctl.pyc"), doraise=True)
+TOOLS = {"theirs": ["python3", COMPILED], "ours": [OURS]}
 
 
 def run(*args):
@@ -342,7 +346,7 @@ class Listener:
 
     def __init__(self, tool, *args):
         # Its first line is not flushed by the Python tool: -u makes it.
-        python = ["python3", "-u", PYTHON] if tool == "theirs" else TOOLS[tool]
+        python = ["python3", "-u", COMPILED] if tool == "theirs" else TOOLS[tool]
         self.proc = subprocess.Popen(["ip", "netns", "exec", tool] + python + list(args), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.name, self.text = (tool, *args), ""
 

@@ -147,8 +147,9 @@ func (p newPort) device() string {
 		return kindGeneve
 	case ovs.VportVXLAN:
 		return kindVXLAN
+	default:
+		return ""
 	}
-	return ""
 }
 
 // destination is the UDP port of a tunnel; 0 if its type has none.

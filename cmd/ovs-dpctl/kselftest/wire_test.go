@@ -142,7 +142,7 @@ func TestHint(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	other := errors.New("other")
-	if hint(nil, syscall.EINVAL, "why") != nil || hint(other, syscall.EINVAL, "why") != other {
+	if hint(nil, syscall.EINVAL, "why") != nil || !errors.Is(hint(other, syscall.EINVAL, "why"), other) {
 		t.Error("hint changes what is no refusal")
 	}
 }
