@@ -32,12 +32,10 @@ type newPort struct {
 
 func (t *tool) addIfCommand() *cobra.Command {
 	var (
-		p            newPort
-		ptype        string
-		lwt          string
-		noLWT        bool
-		typeWords    []string
-		lwtSays, yes = "lwt", "true"
+		p          newPort
+		ptype, lwt string
+		noLWT      bool
+		typeWords  []string
 	)
 	for _, pt := range portTypes {
 		typeWords = append(typeWords, pt.String())
@@ -47,8 +45,8 @@ func (t *tool) addIfCommand() *cobra.Command {
 		Short: "add a port to a datapath",
 		Long: `add-if makes a network device a port of a datapath. It is no error if it is one
 already. The types netdev and internal are an existing device, and one that is
-made here. For gre, geneve and vxlan a device is made, too: of the network
-stack's own kind, for tunnels whose data comes with each packet, or with --no-lwt
+made here. For gre, geneve and vxlan a device is made, too: one of the network
+stack's own kind, for tunnels whose ends come with each packet, or with --no-lwt
 one of Open vSwitch's.
 
 With --upcall it goes on to print upcalls: one line for each packet that comes in
@@ -61,10 +59,11 @@ datapath leaves receivers to its ports (add-dp -V 2:1).`,
 	fl.BoolVarP(&p.upcall, "upcall", "u", false, "leave a reader for upcalls open")
 	fl.StringVarP(&ptype, "ptype", "t", ovs.VportNetdev.String(), "port `TYPE`: "+strings.Join(typeWords, ", "))
 	fl.Uint16VarP(&p.dport, "dport", "p", 0, "UDP `PORT` of a tunnel; 0: 6081 for geneve, 4789 for vxlan")
-	fl.StringVarP(&lwt, lwtSays, "l", yes, "make tunnels of the network stack's devices; an empty value is no")
-	fl.Lookup(lwtSays).NoOptDefVal = yes
+	// A word, as the tool of Linux 6.12 has it, or none, as that of 7.2.
+	fl.StringVarP(&lwt, "lwt", "l", "yes", "make tunnels of the network stack's devices; an empty value is no")
+	fl.Lookup("lwt").NoOptDefVal = "yes"
 	fl.BoolVar(&noLWT, "no-lwt", false, "make tunnels of Open vSwitch's own ports")
-	cmd.MarkFlagsMutuallyExclusive(lwtSays, "no-lwt")
+	cmd.MarkFlagsMutuallyExclusive("lwt", "no-lwt")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		at := slices.Index(typeWords, ptype)
 		if at < 0 {
