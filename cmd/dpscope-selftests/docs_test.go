@@ -196,7 +196,7 @@ func TestDocTools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, tests := range map[string]int{"upstream 6.12 on 6.1-dpscope": 9, "upstream 6.12 on 6.12": 9, "upstream 7.2 on 7.2": 15} {
+	for name, tests := range map[string]int{"upstream 6.12 on 6.12": 9, "upstream 7.2 on 7.2": 15} {
 		text, err := matrix.Block(string(doc), name)
 		if err != nil {
 			t.Fatal(err)
