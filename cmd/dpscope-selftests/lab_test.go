@@ -130,6 +130,25 @@ func TestUpstreamInLab(t *testing.T) {
 		s.ends(t, s.Run(), 4)
 		s.has(t, "\nok 1 drop_reason # SKIP counts drops with perf")
 	})
+	t.Run("a tool that does nothing", func(t *testing.T) {
+		t.Parallel()
+		// In place of our ovs-dpctl, which must be what the tests are driven by.
+		dir := t.TempDir()
+		for _, name := range []string{"dpscope-selftests", "dplab"} {
+			if err := os.Link(filepath.Join(bin, name), filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, "ovs-dpctl"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		s := command(t, dir, "upstream", "--tool", "both", "arp_ping")
+		s.ends(t, s.Run(), 1)
+		s.has(t, "\nok 1 arp_ping-python\n", "\nnot ok 2 arp_ping-ours\n", "\n# pass with python only: arp_ping\n")
+		s = command(t, dir, "dialect")
+		s.ends(t, s.Run(), 1)
+		s.has(t, "\nnot ok 2 datapaths\n", "\n# Totals: pass:0 fail:10 ")
+	})
 	t.Run("interrupted", func(t *testing.T) {
 		t.Parallel()
 		s := command(t, bin, "upstream", "psample")

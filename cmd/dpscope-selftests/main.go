@@ -35,7 +35,7 @@ a feature is missing; else the case fails.
 upstream and specs bring their own kernels: they use what the kernel's source
 has for judging the same code, in guests of the lab (see: dplab --help).`,
 	}
-	root.AddCommand(listCommand(), runCommand(), matrixCommand(), differencesCommand(), parityCommand(), upstreamCommand(), specsCommand())
+	root.AddCommand(listCommand(), runCommand(), matrixCommand(), differencesCommand(), parityCommand(), upstreamCommand(), specsCommand(), dialectCommand())
 	return root
 }
 

@@ -6,15 +6,20 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/dpscope/dpscope/cmd/internal/cli"
 	"github.com/dpscope/dpscope/cmd/internal/labcli"
+	"github.com/dpscope/dpscope/selftests/ktap"
 	"github.com/dpscope/dpscope/selftests/lab/build"
 	"github.com/dpscope/dpscope/selftests/lab/kernels"
 	"github.com/dpscope/dpscope/selftests/lab/suites"
@@ -65,8 +70,13 @@ func upstreamCommand() *cobra.Command {
 		Long: `upstream runs tools/testing/selftests/net/openvswitch of a kernel's source on a
 kernel of the lab, all tests or those that are named, and reports in KTAP with
 the time of each and the whole log of those that fail. The tests are those of
-Debian's source package, with the Python tool that is part of them; each has a
-guest of its own. It needs no root.
+Debian's source package; each has a guest of its own. It needs no root.
+
+They are driven by the Python tool that is part of them, or with --tool ours by
+the ovs-dpctl beside dpscope-selftests in its place. With --tool both each test
+runs with one and then the other, and a table of the results and times follows;
+--write puts that into a document, between the lines that mark its place
+("upstream SERIES on KERNEL").
 
 A test that skips fails, but for those that are known to have to, which must
 skip: --list names them. A warning or worse in the kernel's log fails a test,
@@ -78,11 +88,13 @@ everything was skipped.`,
 		Example: `  dpscope-selftests upstream psample netlink_checks
   dpscope-selftests upstream --series 7.2 --kernel 7.2
   dpscope-selftests upstream --vm qemu --suite trixie
+  dpscope-selftests upstream --tool both --kernel 6.12
   dpscope-selftests upstream --list`,
 	}
 	flags.add(cmd)
 	fl := cmd.Flags()
-	tool := fl.String("tool", upstream.Tools[0].Name, "what drives the datapath in the tests: python, their own tool")
+	tool := fl.String("tool", upstream.Python.Name, "what drives the datapath in the tests: python, their own tool; ours, ovs-dpctl; or both")
+	write := fl.String("write", "", "with --tool both, put the table into this Markdown `DOCUMENT`")
 	jobs := fl.IntP("jobs", "J", runtime.NumCPU(), "guests at a time")
 	timeout := fl.Duration("timeout", 0, fmt.Sprintf("limit for each test, a `DURATION` such as 90s (default: %v, with --vm %s %v)",
 		upstream.DefaultTimeout(kernels.UML), kernels.QEMU, upstream.DefaultTimeout(kernels.QEMU)))
@@ -95,9 +107,16 @@ everything was skipped.`,
 		if *jobs <= 0 {
 			return cli.Usagef("--jobs %d: must be positive", *jobs)
 		}
-		t, err := upstream.FindTool(*tool)
+		path, err := besideUs("ovs-dpctl")
+		if err != nil {
+			return err
+		}
+		tools, err := upstream.FindTools(*tool, path)
 		if err != nil {
 			return cli.Usagef("%w", err)
+		}
+		if *write != "" && len(tools) < 2 {
+			return cli.Usagef("--write %s: there is a table with --tool both only", *write)
 		}
 		opt := flags.options(cmd)
 		tests, place, err := upstream.Tests(cmd.Context(), opt)
@@ -110,18 +129,60 @@ everything was skipped.`,
 		if *list {
 			return listUpstream(cmd, tests, place)
 		}
-		suite, err := upstream.OpenSuite(cmd.Context(), opt, t, cmp.Or(*timeout, upstream.DefaultTimeout(opt.VM)))
+		suite, err := upstream.OpenSuite(cmd.Context(), opt, tools, cmp.Or(*timeout, upstream.DefaultTimeout(opt.VM)))
 		if err != nil {
 			return labError(cmd, err)
 		}
 		defer func() { _ = suite.Close() }()
 		r := upstream.Runner{
-			Boot: suite.Boot, Place: place, Skips: upstream.KnownSkips, Jobs: *jobs,
+			Drivers: suite.Drivers(), Place: place, Skips: upstream.KnownSkips, Jobs: *jobs,
 			Out: lineFlusher{cmd}, Verbose: *verbose, Notes: suite.Notes(),
 		}
-		return runUpstream(cmd, r, tests)
+		if len(tools) < 2 {
+			return runUpstream(cmd, r, tests)
+		}
+		c := upstream.Comparison{Tools: [2]string{tools[0].Name, tools[1].Name}}
+		r.Done = func(t upstream.Test, driver string, status ktap.Status, took time.Duration) {
+			c.Add(t.Name, driver, status, took)
+		}
+		err = runUpstream(cmd, r, tests)
+		if cmd.Context().Err() != nil {
+			return err
+		}
+		return errors.Join(err, writeComparison(cmd, &c, tests, opt, *write))
 	}
 	return cmd
+}
+
+// besideUs is the path of another of our programs.
+func besideUs(name string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", name, err)
+	}
+	return filepath.Join(filepath.Dir(self), name), nil
+}
+
+// writeComparison prints the table below the report, as comments, and puts it
+// into the document if there is to be one.
+func writeComparison(cmd *cobra.Command, c *upstream.Comparison, tests []upstream.Test, opt upstream.Options, document string) error {
+	var table strings.Builder
+	if err := c.WriteMarkdown(&table, tests); err != nil {
+		return err
+	}
+	for line := range strings.Lines(table.String()) {
+		fmt.Fprintf(cmd.OutOrStdout(), "# %s", line)
+	}
+	if worse := c.Worse(); len(worse) > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "# pass with %s only: %s\n", c.Tools[0], strings.Join(worse, " "))
+	}
+	if document == "" {
+		return nil
+	}
+	return writeBlock(document, fmt.Sprintf("upstream %s on %s", opt.Series, opt.Kernel), func(w io.Writer) error {
+		_, err := io.WriteString(w, table.String())
+		return err
+	})
 }
 
 // listUpstream prints the tests, and why one has to skip.
@@ -175,6 +236,41 @@ userland are not to be had.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		opt := flags.options(cmd)
 		ok, err := upstream.Specs(cmd.Context(), opt, lineFlusher{cmd})
+		switch {
+		case err != nil:
+			return labError(cmd, err)
+		case !ok:
+			return cli.Exit(cli.ExitFailed)
+		}
+		return nil
+	}
+	return cmd
+}
+
+func dialectCommand() *cobra.Command {
+	var flags labFlags
+	cmd := &cobra.Command{
+		Use:   "dialect",
+		Short: "compare ovs-dpctl with the kernel selftests' ovs-dpctl.py",
+		Long: `dialect gives the same commands to ovs-dpctl.py of a kernel's source and to the
+ovs-dpctl beside dpscope-selftests, called by that name, each in a network
+namespace of its own on a kernel of the lab, and compares standard output and
+exit statuses, the flows and devices that come of it, upcalls and samples. It
+reports in KTAP and needs no root. docs/kselftest-dialect.md lists what may differ.
+
+Exit status: 0 all passed; 1 something failed; 2 usage; 3 kernel, source or
+userland are not to be had.`,
+		Example: `  dpscope-selftests dialect --kernel 6.12
+  dpscope-selftests dialect --series 7.2 --kernel 7.2 --suite sid`,
+		Args: cobra.NoArgs,
+	}
+	flags.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		path, err := besideUs("ovs-dpctl")
+		if err != nil {
+			return err
+		}
+		ok, err := upstream.Dialect(cmd.Context(), flags.options(cmd), path, lineFlusher{cmd})
 		switch {
 		case err != nil:
 			return labError(cmd, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/dpscope/dpscope/nl"
 )
 
-func main() { cli.Main(newCommand()) }
+func main() { cli.Main(command()) }
 
 func newCommand() *cobra.Command {
 	root := &cobra.Command{

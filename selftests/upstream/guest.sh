@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# guest.sh TEST: runs one test of the kernel's openvswitch.sh in a fresh guest.
-# Below the working directory, tree/ has the kernel's selftests and bin/ the
-# programs that come first in PATH. Ends with the test's status, or 99 when it
+# guest.sh TEST [TOOL]: runs one test of the kernel's openvswitch.sh in a fresh
+# guest. Below the working directory, tree/ has the kernel's selftests and bin/,
+# or bin/TOOL/, the programs that come first in PATH. Ends with the test's status, or 99 when it
 # could not be started.
 exec 2>&1 </dev/null
 test=$1
@@ -20,7 +20,7 @@ done
 
 # The host's files are slow to get at, and read-only for the tests' purposes.
 work=$(mktemp -d) && cp -r tree/. "$work" || cannot "no copy of the tests"
-export PATH=$PWD/bin:$PATH
+export PATH=$PWD/bin${2:+/$2}:$PATH
 cd "$work/tools/testing/selftests/net/openvswitch" || cannot "no test suite"
 
 # With one processor its Python tool asks for no upcall socket at all, which

@@ -172,18 +172,19 @@ func Tests(ctx context.Context, opt Options) ([]Test, Place, error) {
 // Suite is the kernel's test suite, ready to run.
 type Suite struct {
 	*bench
-	tool    Tool
+	tools   []Tool
 	timeout time.Duration
 }
 
-// OpenSuite gets the suite of a series and what it runs on ready. A test that
-// takes longer than timeout fails. Close removes what it made.
-func OpenSuite(ctx context.Context, opt Options, tool Tool, timeout time.Duration) (*Suite, error) {
+// OpenSuite gets the suite of a series and what it runs on ready, to be driven
+// by one of the tools at a time. A test that takes longer than timeout fails.
+// Close removes what it made.
+func OpenSuite(ctx context.Context, opt Options, tools []Tool, timeout time.Duration) (*Suite, error) {
 	b, err := newBench(ctx, opt, testFiles...)
 	if err != nil {
 		return nil, err
 	}
-	s := &Suite{bench: b, tool: tool, timeout: timeout}
+	s := &Suite{bench: b, tools: tools, timeout: timeout}
 	if err := s.fill(); err != nil {
 		_ = b.Close()
 		return nil, err
@@ -195,9 +196,21 @@ func (s *Suite) fill() error {
 	if err := s.put("guest.sh", []byte(guestScript), 0o755); err != nil {
 		return err
 	}
-	for name, text := range s.tool.Files {
-		if err := s.put(filepath.Join("bin", name), []byte(text), 0o755); err != nil {
-			return err
+	for _, t := range s.tools {
+		dir := filepath.Join("bin", t.Name)
+		for name, text := range t.Files {
+			if err := s.put(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
+				return err
+			}
+		}
+		for name, path := range t.Programs {
+			program, err := os.ReadFile(path)
+			if err != nil {
+				return fmt.Errorf("prepare tests: the tool %q: %w", t.Name, err)
+			}
+			if err := s.put(filepath.Join(dir, name), program, 0o755); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -205,14 +218,31 @@ func (s *Suite) fill() error {
 
 // Notes say what is run where.
 func (s *Suite) Notes() []string {
-	return append(s.notes(ovsDir), "driven by the tool "+s.tool.Name)
+	var names []string
+	for _, t := range s.tools {
+		names = append(names, t.Name)
+	}
+	return append(s.notes(ovsDir), "driven by the tool "+strings.Join(names, ", then "))
 }
 
-// Boot runs one test.
-func (s *Suite) Boot(ctx context.Context, t Test) Ended {
+// Drivers are the ways to run a test, one for each tool.
+func (s *Suite) Drivers() []Driver {
+	var out []Driver
+	for _, tool := range s.tools {
+		d := Driver{Boot: func(ctx context.Context, t Test) Ended { return s.run(ctx, t, tool) }}
+		if len(s.tools) > 1 {
+			d.Name = tool.Name
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// run runs one test.
+func (s *Suite) run(ctx context.Context, t Test, tool Tool) Ended {
 	var out, kernel capped
 	start := time.Now()
-	res, err := s.boot(ctx, s.timeout, &out, &kernel, "bash", "guest.sh", t.Name)
+	res, err := s.boot(ctx, s.timeout, &out, &kernel, "bash", "guest.sh", t.Name, tool.Name)
 	e := Ended{Exit: res.Code, TimedOut: res.TimedOut, Err: err, Took: time.Since(start)}
 	e.Log, e.Kernel = out.String(), kernel.String()
 	return e

@@ -73,8 +73,8 @@ func number(digits string) int {
 }
 
 // judge tells whether all passed. The error says why the report tells nothing,
-// or what the program's exit status has against it.
-func (r *report) judge(exit int) (ok bool, err error) {
+// or what the program's exit status has against it; op is what was done.
+func (r *report) judge(op string, exit int) (ok bool, err error) {
 	switch {
 	case r.wrong != nil:
 		err = r.wrong
@@ -88,7 +88,7 @@ func (r *report) judge(exit int) (ok bool, err error) {
 		err = fmt.Errorf("%d failed, but the exit status is %d", r.notOK, exit)
 	}
 	if err != nil {
-		return false, fmt.Errorf("check specifications: the report is not whole: %w", err)
+		return false, fmt.Errorf("%s: the report is not whole: %w", op, err)
 	}
 	return r.notOK == 0, nil
 }

@@ -41,7 +41,7 @@ func TestReport(t *testing.T) {
 			_, _ = bytewise.Write([]byte{b})
 		}
 		for _, r := range []*report{&whole, &bytewise} {
-			ok, err := r.judge(c.exit)
+			ok, err := r.judge("check", c.exit)
 			if ok != c.ok || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%s: %v, %v", c.name, ok, err)
 			}
@@ -55,7 +55,7 @@ func FuzzReport(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte, exit int) {
 		var r report
 		_, _ = r.Write(text)
-		ok, err := r.judge(exit)
+		ok, err := r.judge("check", exit)
 		if ok && (err != nil || exit != 0 || r.notOK > 0 || r.ok == 0) || len(r.line) > maxReportLine {
 			t.Errorf("%v, %v: %+v", ok, err, r)
 		}

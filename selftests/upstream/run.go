@@ -7,14 +7,23 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/dpscope/dpscope/selftests/ktap"
 )
 
-// Runner runs tests, several at a time, and reports each as it ends.
-type Runner struct {
+// Driver is a way to run tests.
+type Driver struct {
+	// Name is added to the tests' names; empty where there is one way only.
+	Name string
 	// Boot runs one test to its end in a guest of its own.
 	Boot func(context.Context, Test) Ended
+}
+
+// Runner runs tests, several at a time, and reports each as it ends.
+type Runner struct {
+	// Drivers run each test, one after the other.
+	Drivers []Driver
 	// Place and Skips tell which tests have to skip.
 	Place Place
 	Skips []KnownSkip
@@ -26,6 +35,8 @@ type Runner struct {
 	Verbose bool
 	// Notes are diagnostic lines at the head of the report.
 	Notes []string
+	// Done, if set, is told of each result, one at a time.
+	Done func(t Test, driver string, status ktap.Status, took time.Duration)
 }
 
 // Result counts the outcomes of a run.
@@ -38,12 +49,14 @@ type Result struct {
 type ended struct {
 	Test
 	Ended
+	driver string
 }
 
 // Run runs tests. The error tells that the report could not be written; failed
 // tests are in the result.
 func (r *Runner) Run(ctx context.Context, tests []Test) (Result, error) {
-	k := ktap.NewWriter(r.Out, len(tests))
+	all := len(tests) * len(r.Drivers)
+	k := ktap.NewWriter(r.Out, all)
 	for _, n := range r.Notes {
 		k.Note(n)
 	}
@@ -62,7 +75,7 @@ func (r *Runner) Run(ctx context.Context, tests []Test) (Result, error) {
 		}
 	}
 	n := k.Counts()
-	if interrupted = interrupted || n.Passed+n.Failed+n.Skipped < len(tests); interrupted {
+	if interrupted = interrupted || n.Passed+n.Failed+n.Skipped < all; interrupted {
 		k.Bail("interrupted")
 	}
 	k.Totals()
@@ -90,7 +103,9 @@ func (r *Runner) guests(ctx context.Context, tests []Test) <-chan ended {
 	for range max(1, min(r.Jobs, len(tests))) {
 		lanes.Go(func() {
 			for t := range next {
-				out <- ended{t, r.Boot(ctx, t)}
+				for _, d := range r.Drivers {
+					out <- ended{t, d.Boot(ctx, t), d.Name}
+				}
 			}
 		})
 	}
@@ -105,14 +120,21 @@ func (r *Runner) guests(ctx context.Context, tests []Test) <-chan ended {
 func (r *Runner) report(k *ktap.Writer, e ended) {
 	o := judge(e.Test, e.Ended)
 	settle(&o, r.Skips, e.Name, r.Place)
-	k.Note(fmt.Sprintf("%s: %s (%.1f s)", e.Name, e.Doc, e.Took.Seconds()))
+	name := e.Name
+	if e.driver != "" {
+		name += "-" + e.driver
+	}
+	k.Note(fmt.Sprintf("%s: %s (%.1f s)", name, e.Doc, e.Took.Seconds()))
 	if o.Status == ktap.Failed || r.Verbose {
 		for _, line := range lines(e.Log) {
 			k.Note("  " + line)
 		}
 	}
 	for _, line := range o.Lines {
-		k.Note(e.Name + ": " + line)
+		k.Note(name + ": " + line)
 	}
-	k.Result(e.Name, o)
+	k.Result(name, o)
+	if r.Done != nil {
+		r.Done(e.Test, e.driver, o.Status, e.Took)
+	}
 }

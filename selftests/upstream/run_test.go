@@ -34,7 +34,7 @@ func TestRun(t *testing.T) {
 		}
 		return Ended{Exit: 4, Log: fmt.Sprintf("no perf\nTEST: %s [SKIP]\n", test.Doc)}
 	}
-	r := Runner{Boot: boot, Jobs: 1, Notes: []string{"somewhere"}, Skips: []KnownSkip{{"absent", func(Place) bool { return true }, "there is none"}}}
+	r := Runner{Drivers: []Driver{{Boot: boot}}, Jobs: 1, Notes: []string{"somewhere"}, Skips: []KnownSkip{{"absent", func(Place) bool { return true }, "there is none"}}}
 	for verbose, want := range map[bool]string{
 		false: `KTAP version 1
 1..4
@@ -78,14 +78,14 @@ func TestRunLanes(t *testing.T) {
 	for _, jobs := range []int{1, 3, 100} {
 		var now, most atomic.Int32
 		var out bytes.Buffer
-		r := Runner{Jobs: jobs, Out: &out, Boot: func(_ context.Context, test Test) Ended {
+		r := Runner{Jobs: jobs, Out: &out, Drivers: []Driver{{Boot: func(_ context.Context, test Test) Ended {
 			n := now.Add(1)
 			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
 			}
 			time.Sleep(5 * time.Millisecond)
 			now.Add(-1)
 			return ok(test)
-		}}
+		}}}}
 		res, err := r.Run(context.Background(), tests)
 		if err != nil || res.Passed != len(tests) || res.Interrupted {
 			t.Errorf("%d jobs: %+v, %v", jobs, res, err)
@@ -110,7 +110,7 @@ func TestRunInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var out bytes.Buffer
 	var alive atomic.Int32
-	r := Runner{Jobs: 2, Out: &out, Boot: func(ctx context.Context, test Test) Ended {
+	r := Runner{Jobs: 2, Out: &out, Drivers: []Driver{{Boot: func(ctx context.Context, test Test) Ended {
 		if test.Name == "first" {
 			return ok(test)
 		}
@@ -122,7 +122,7 @@ func TestRunInterrupted(t *testing.T) {
 		<-ctx.Done()
 		time.Sleep(5 * time.Millisecond)
 		return Ended{Err: ctx.Err()}
-	}}
+	}}}}
 	res, err := r.Run(ctx, []Test{{"first", "1"}, {"second", "2"}, {"third", "3"}, {"fourth", "4"}})
 	if err != nil || !res.Interrupted || res.Failed != 0 || res.Passed > 1 || alive.Load() != 0 {
 		t.Errorf("%+v, %v, %d alive", res, err, alive.Load())
@@ -142,10 +142,10 @@ func TestRunStopsWhenNobodyReads(t *testing.T) {
 	for i := range tests {
 		tests[i] = Test{fmt.Sprint("t", i), "d"}
 	}
-	r := Runner{Jobs: 1, Out: brokenWriter{}, Boot: func(_ context.Context, test Test) Ended {
+	r := Runner{Jobs: 1, Out: brokenWriter{}, Drivers: []Driver{{Boot: func(_ context.Context, test Test) Ended {
 		ran.Add(1)
 		return ok(test)
-	}}
+	}}}}
 	if _, err := r.Run(context.Background(), tests); err == nil || !strings.Contains(err.Error(), "gone") || ran.Load() > 10 {
 		t.Errorf("error %v after %d tests", err, ran.Load())
 	}

@@ -27,6 +27,7 @@ const specsLimit = 5 * time.Minute
 // the ynl of a series' source. The report, KTAP, goes to out; ok tells that all
 // of it passed.
 func Specs(ctx context.Context, opt Options, out io.Writer) (ok bool, err error) {
+	const op = "check specifications"
 	b, err := newBench(ctx, opt, "Documentation/netlink", "tools/net/ynl")
 	if err != nil {
 		return false, err
@@ -56,10 +57,10 @@ func Specs(ctx context.Context, opt Options, out io.Writer) (ok bool, err error)
 	case err != nil:
 		return false, err
 	case res.Code > 1:
-		return false, fmt.Errorf("check specifications: status %d %s", res.Code, res.Message)
+		return false, fmt.Errorf("%s: status %d %s", op, res.Code, res.Message)
 	}
 	for _, line := range selftests.Alarming(lines(kernel.String())) {
-		return false, fmt.Errorf("check specifications: kernel log: %s", line)
+		return false, fmt.Errorf("%s: kernel log: %s", op, line)
 	}
-	return seen.judge(res.Code)
+	return seen.judge(op, res.Code)
 }

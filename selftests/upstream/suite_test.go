@@ -81,14 +81,3 @@ func TestSelect(t *testing.T) {
 		t.Errorf("aa: %v", err)
 	}
 }
-
-func TestFindTool(t *testing.T) {
-	for _, tool := range Tools {
-		if got, err := FindTool(tool.Name); err != nil || got.Name != tool.Name {
-			t.Errorf("%s: %+v, %v", tool.Name, got, err)
-		}
-	}
-	if _, err := FindTool("perl"); !errors.Is(err, ErrUnknownTool) || !strings.Contains(err.Error(), "python") {
-		t.Errorf("perl: %v", err)
-	}
-}
