@@ -45,7 +45,7 @@ var families = []string{
 
 const firstFamily = 0x20
 
-func newPipeKernel(t *testing.T) *pipeKernel {
+func newPipeKernel(t testing.TB) *pipeKernel {
 	t.Helper()
 	l, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: t.TempDir() + "/kernel", Net: "unixpacket"})
 	if err != nil {
@@ -214,8 +214,8 @@ func familyByName(b []byte) ([][]byte, error) {
 
 // take notes a flow that is added, and keeps its masks apart from none.
 func (k *pipeKernel) take(attrs []byte) error {
-	id, ok := find(attrs, uapi.OVS_FLOW_ATTR_UFID).Data, true
-	if ok = len(id) == 16; !ok {
+	id := find(attrs, uapi.OVS_FLOW_ATTR_UFID).Data
+	if len(id) != 16 {
 		k.trouble(fmt.Errorf("a flow without id: %x", attrs))
 		return unix.EINVAL
 	}

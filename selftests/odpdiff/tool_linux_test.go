@@ -12,38 +12,43 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
-var pipe = flag.String("pipe", "", "the preloaded library made from testdata/genlpipe.c")
+// Ours has the same name and is the first in PATH.
+const suites = "/usr/bin/ovs-dpctl"
+
+var (
+	reference = flag.String("reference", suites, "Open vSwitch's ovs-dpctl")
+	pipe      = flag.String("pipe", "", "the preloaded library made from testdata/genlpipe.c")
+)
 
 // needLab keeps the tests where the tools are those of a suite.
-func needLab(t *testing.T) {
+func needLab(t testing.TB) {
 	t.Helper()
-	if os.Getenv("DPLAB_KERNEL") == "" {
+	if os.Getenv("DPLAB_KERNEL") == "" && *reference == suites {
 		t.Skip("needs the ovs-dpctl of a Debian suite: run it in a lab guest (.ci/test-odpdiff does)")
 	}
 }
 
-// reference is the ovs-dpctl of the suite. Ours has the same name and is the
-// first in PATH.
-const reference = "/usr/bin/ovs-dpctl"
-
 // tool is the reference with its kernel.
 type tool struct {
-	t   *testing.T
+	t   testing.TB
 	k   *pipeKernel
 	old bool // a release before 4.0
+
+	used time.Duration // what the last run took of the processor, without system calls
 }
 
-func newTool(t *testing.T) tool {
+func newTool(t testing.TB) *tool {
 	needLab(t)
 	if *pipe == "" {
 		t.Fatal("-pipe is missing: .ci/test-odpdiff builds what it names")
 	}
-	o := tool{t: t, k: newPipeKernel(t)}
+	o := &tool{t: t, k: newPipeKernel(t)}
 	out, _, err := o.run("", "--version")
 	if err != nil || len(out) == 0 {
-		t.Fatalf("%s --version: %q, %v", reference, out, err)
+		t.Fatalf("%s --version: %q, %v", *reference, out, err)
 	}
 	t.Log(out[0])
 	_, version, _ := strings.Cut(out[0], ") ")
@@ -52,14 +57,17 @@ func newTool(t *testing.T) tool {
 }
 
 // run gives the lines of standard output and standard error.
-func (o tool) run(stdin string, args ...string) (out, messages []string, err error) {
+func (o *tool) run(stdin string, args ...string) (out, messages []string, err error) {
 	o.t.Helper()
-	c := exec.Command(reference, append([]string{"-voff"}, args...)...)
+	c := exec.Command(*reference, append([]string{"-voff"}, args...)...)
 	c.Env = append(os.Environ(), "LD_PRELOAD="+*pipe, "GENLPIPE="+o.k.socket())
 	c.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
 	err = c.Run()
+	if c.ProcessState != nil {
+		o.used = c.ProcessState.UserTime()
+	}
 	return lines(stdout.Bytes()), lines(stderr.Bytes()), err
 }
 
@@ -79,19 +87,19 @@ type text struct{ flow, actions string }
 var dumped = regexp.MustCompile(`^(.*), packets:0, bytes:0, used:never(?:, dp:ovs)?, actions:(.*)$`)
 
 // print is what the tool makes of flows, in their order, without and with -m.
-func (o tool) print(flows []wire) (plain, verbose []text) {
+func (o *tool) print(flows []wire) (plain, verbose []text) {
 	o.t.Helper()
 	o.k.load(flows)
 	dump := func(args ...string) []text {
 		out, messages, err := o.run("", append(args, "--no-names", "dump-flows", pipeDatapath)...)
 		if err != nil || len(out) != len(flows) {
-			o.t.Fatalf("%s prints %d of %d flows: %v\n%s", reference, len(out), len(flows), err, strings.Join(messages, "\n"))
+			o.t.Fatalf("%s prints %d of %d flows: %v\n%s", *reference, len(out), len(flows), err, strings.Join(messages, "\n"))
 		}
 		var list []text
 		for _, l := range out {
 			part := dumped.FindStringSubmatch(l)
 			if part == nil {
-				o.t.Fatalf("%s prints a line of another form: %s", reference, l)
+				o.t.Fatalf("%s prints a line of another form: %s", *reference, l)
 			}
 			list = append(list, text{part[1], part[2]})
 		}
@@ -107,7 +115,7 @@ type got struct {
 }
 
 // read is what the tool sends for each text, in their order.
-func (o tool) read(texts []text) []got {
+func (o *tool) read(texts []text) []got {
 	o.t.Helper()
 	o.k.load(nil)
 	var in strings.Builder
@@ -116,10 +124,10 @@ func (o tool) read(texts []text) []got {
 	}
 	_, messages, err := o.run(in.String(), "add-flows", pipeDatapath, "-")
 	if err != nil {
-		o.t.Fatalf("%s add-flows: %v\n%s", reference, err, strings.Join(messages, "\n"))
+		o.t.Fatalf("%s add-flows: %v\n%s", *reference, err, strings.Join(messages, "\n"))
 	}
 	if len(o.k.taken)+len(messages) != len(texts) {
-		o.t.Fatalf("%s sends %d and refuses %d of %d flows:\n%s", reference, len(o.k.taken), len(messages), len(texts), strings.Join(messages, "\n"))
+		o.t.Fatalf("%s sends %d and refuses %d of %d flows:\n%s", *reference, len(o.k.taken), len(messages), len(texts), strings.Join(messages, "\n"))
 	}
 	list := make([]got, len(texts))
 	for i := range list {
@@ -134,7 +142,7 @@ func (o tool) read(texts []text) []got {
 
 // again is how the tool prints each list of actions that it has read; "" where
 // it refuses.
-func (o tool) again(actions []string) []string {
+func (o *tool) again(actions []string) []string {
 	o.t.Helper()
 	list := make([]string, 0, len(actions))
 	for len(list) < len(actions) {
@@ -145,7 +153,7 @@ func (o tool) again(actions []string) []string {
 		case err != nil && len(out) < len(rest): // it ends at the first it refuses
 			list = append(list, "")
 		case err != nil || len(out) != len(rest):
-			o.t.Fatalf("%s parse-actions: %v\n%s", reference, err, strings.Join(messages, "\n"))
+			o.t.Fatalf("%s parse-actions: %v\n%s", *reference, err, strings.Join(messages, "\n"))
 		}
 	}
 	return list
