@@ -265,6 +265,7 @@ func report(t *testing.T, seen counts) {
 			t.Errorf("%s: read %d times, although %s", name, seen.read[name], reason)
 		}
 	}
+	b.WriteString("Not among them: UNSPEC and PAD, which mean nothing, and OVS_KEY_ATTR_TUNNEL_INFO, the kernel's own.\n")
 	t.Logf("%-42s %7s %7s\n%s", "times", "printed", "read", b.String())
 }
 

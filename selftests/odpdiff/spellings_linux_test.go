@@ -41,7 +41,7 @@ func TestSpellings(t *testing.T) {
 		"set(skb_mark(5/7)),set(skb_priority(3))", "set(udp(src=5,dst=6)),set(tcp(src=5))",
 		"set(tunnel(tun_id=0x5,src=1.1.1.1,dst=2.2.2.2,ttl=64,tp_dst=4789,flags(df|key)))",
 		"set(ct_state(-new-est-rel-rpl-inv-trk-snat-dnat))",
-		"push_nsh(flags=0,ttl=63,mdtype=1,np=3,spi=0x123,si=255,c1=0x1,c2=0x2,c3=0x3,c4=0x4)", "push_nsh(flags=0,ttl=63,mdtype=2,np=1,spi=0x5,si=1,md2=0x12345678)",
+		"push_nsh(flags=0,ttl=63,mdtype=1,np=3,spi=0x123,si=255,c1=0x1,c2=0x2,c3=0x3,c4=0x4)", "push_nsh(flags=0,ttl=63,mdtype=2,np=1,spi=0x5,si=1,md2=0x12345678)", "push_nsh(flags=0,ttl=63,mdtype=2,np=1,spi=0x5,si=1,md2=0x123456)",
 		"add_mpls(label=5,tc=1,ttl=2,bos=1,eth_type=0x8847)",
 	} {
 		texts = append(texts, text{"in_port(1)", actions})
