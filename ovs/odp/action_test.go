@@ -62,6 +62,13 @@ func TestActions(t *testing.T) {
 		{"ct(commit,zone=5,mark=1,nat(dst=1.2.3.4:80))", "ct(commit,zone=5,mark=0x1/0xffffffff,nat(dst=1.2.3.4:80))", odp.Actions{odp.CT{Commit: true, Zone: &zone, Mark: &odp.CTMark{Value: 1, Mask: 0xffffffff},
 			NAT: &odp.NAT{Dst: true, IPMin: netip.MustParseAddr("1.2.3.4"), ProtoMin: &web}}}},
 		{"set(skb_mark(5))", "set(skb_mark(0x5))", odp.Actions{odp.Set{Field: odp.Field{Type: 15, Value: u32(5)}}}},
+		// A mask that is given is one, though it has all the flags there are.
+		{"set(ct_state(0x1))", "", odp.Actions{odp.Set{Field: odp.Field{Type: 22, Value: u32(1)}}}},
+		{"set(ct_state(+new-est-rel-rpl-inv-trk-snat-dnat))", "", odp.Actions{odp.SetMasked{Field: odp.Field{Type: 22, Value: u32(1), Mask: u32(0xff)}}}},
+		// So ovs-dpctl prints what has a mask of zeros.
+		{"set(ct_zone())", "", odp.Actions{odp.SetMasked{Field: odp.Field{Type: 23, Value: []byte{0, 0}, Mask: []byte{0, 0}}}}},
+		{"set(ct_mark())", "", odp.Actions{odp.SetMasked{Field: odp.Field{Type: 24, Value: u32(0), Mask: u32(0)}}}},
+		{"set(ct_label())", "", odp.Actions{odp.SetMasked{Field: odp.Field{Type: 25, Value: make([]byte, 16), Mask: make([]byte, 16)}}}},
 		{"set(skb_mark(5/7))", "set(skb_mark(0x5/0x7))", odp.Actions{odp.SetMasked{Field: odp.Field{Type: 15, Value: u32(5), Mask: u32(7)}}}},
 		{"userspace(pid=1,slow_path(cfm|lldp))", "userspace(pid=1,slow_path(cfm,lldp))", odp.Actions{odp.Userspace{PID: 1, Userdata: slow}}},
 		{"unknown(1,hex=05000000)", "5", odp.Actions{odp.Output{Port: 5}}}, // named where it fits

@@ -205,6 +205,11 @@ func (p *keyParser) content(typ uint16, a *layout.Attr, depth int) (Field, error
 	default:
 	}
 	f.Value, f.Mask = p.pair(a.Size)
+	switch typ := f.Type; {
+	case p.peek() != ')':
+	case typ == uapi.OVS_KEY_ATTR_CT_ZONE, typ == uapi.OVS_KEY_ATTR_CT_MARK, typ == uapi.OVS_KEY_ATTR_CT_LABELS:
+		return f, nil // so ovs-dpctl prints one of which no bit matters
+	}
 	var err error
 	switch a.Kind {
 	case layout.Struct:

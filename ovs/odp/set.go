@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/dpscope/dpscope/nl"
 	"github.com/dpscope/dpscope/nl/uapi"
@@ -192,11 +193,15 @@ func appendSetNSH(b []byte, f *Field, o *TextOptions) []byte {
 // set reads a key: with a mask somewhere, or without one of its fields, it is
 // a masked action. In ovs-dpctl.py's words masked is said.
 func (p *actionParser) set(_, depth int) (Action, error) {
+	at := p.pos
 	f, err := p.setKey(depth)
 	if err != nil {
 		return nil, err
 	}
-	if p.Dialect == Kselftest || f.setsAll() {
+	// The flags of ct_state there are do not fill a mask: given one by one
+	// they are a mask, and left out they are not.
+	given := f.Type == uapi.OVS_KEY_ATTR_CT_STATE && strings.ContainsAny(p.s[at:p.pos], "+-/")
+	if p.Dialect == Kselftest || f.setsAll() && !given {
 		f.Mask = nil
 		return Set{Field: f}, nil
 	}
