@@ -184,7 +184,7 @@ func psampleBySymbols(proc fs.FS) (Kind, error) {
 	if err != nil {
 		return Unknown, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	found, err := hasSymbol(f, extra, "psample")
 	switch {
 	case err != nil:
@@ -203,6 +203,6 @@ func readSmall(fsys fs.FS, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return io.ReadAll(io.LimitReader(f, maxSmall))
 }

@@ -49,7 +49,7 @@ func (t *tree) index(name string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	files, err := parseIndex(io.LimitReader(f, maxIndex))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -104,7 +104,7 @@ func (t *tree) module(name string) (m Module, note []byte, err error) {
 	if err != nil {
 		return m, nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	data, err := io.ReadAll(io.LimitReader(f, maxModule))
 	if err != nil {
 		return m, nil, err
