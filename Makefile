@@ -27,7 +27,7 @@ GO ?= go
 # given here, so Go need not ask git, which refuses trees of other owners.
 GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X github.com/dpscope/dpscope/cmd/internal/cli.version=$(VERSION)'
 
-.PHONY: help demo test test-long check build kmod kmod-check lab bench fmt lint clean install deps go-version
+.PHONY: help demo test test-long check build kmod kmod-check deb-dkms lab bench fmt lint clean install deps go-version
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,15 @@ test-long: ## everything, with the full counts
 
 kmod-check: kmod ## git am, checkpatch, W=1, each patch alone, uapi headers
 	@.ci/kmod-check
+
+# Debian's versions begin with a digit and sort; the time is the last commit's.
+DEBDIR ?= $(CURDIR)/dist
+deb-dkms: ## make the Debian package that installs our modules on Linux 6.1
+	@epoch=$$(git log -1 --format=%ct 2>/dev/null || echo 0); \
+	version=$$({ git describe --tags --exact-match 2>/dev/null || true; } | sed -n 's/^v\([0-9]\)/\1/p' | tr - '~'); \
+	[ -n "$$version" ] || version=0+git$$(date -u -d "@$$epoch" +%Y%m%d%H%M%S).$$(git rev-parse --short HEAD 2>/dev/null || echo unknown); \
+	[ -z "$$(git status --porcelain -- kmod 2>/dev/null)" ] || version=$$version+dirty; \
+	SOURCE_DATE_EPOCH=$$epoch sh kmod/dkms/deb.sh "$${DEBVERSION:-$$version}" '$(DEBDIR)'
 
 bench: ## benchmarks of the hot paths
 	@.ci/bench

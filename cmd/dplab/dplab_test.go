@@ -25,7 +25,7 @@ func TestUsageErrors(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"nonsense"}, {"run"}, {"run", "--"}, {"run", "--kernel", "2.4", "true"}, {"run", "--mem", "x", "true"},
 		{"run", "--mem", "1M", "true"}, {"run", "--timeout", "-1s", "true"}, {"run", "--env", "=x", "true"},
-		{"run", "--bogus", "true"}, {"shell", "arg"}, {"build", "2.4"}, {"build", "host"}, {"list", "x"}, {"clean", "x"},
+		{"run", "--bogus", "true"}, {"shell", "arg"}, {"build", "2.4"}, {"build", "host"}, {"list", "x"}, {"clean", "x"}, {"doctor", "x"}, {"doctor", "--root"},
 		{"run", "--suite", "potato", "true"}, {"shell", "--suite", "potato"},
 		{"run", "--vm", "vmware", "true"}, {"run", "--vm", "", "true"}, {"build", "--vm", "x"}, {"build", "--vm", "qemu", "2.4"},
 		{"run", "--smp", "2", "true"}, {"run", "--vm", "uml", "--smp", "2", "true"}, {"run", "--vm", "qemu", "--smp", "0", "true"},

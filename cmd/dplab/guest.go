@@ -31,6 +31,7 @@ type guestFlags struct {
 	vm      labcli.VM
 	smp     int
 	suite   string
+	modules string
 	memory  memory
 	timeout time.Duration
 	env     []string
@@ -41,6 +42,7 @@ func (f *guestFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.kernel, "kernel", kernels.Default, "kernel to boot (see: dplab list)")
 	fl.StringVar(&f.suite, "suite", suites.Host, "userland: that of a Debian suite instead of the host's (see: dplab list)")
+	fl.StringVar(&f.modules, "modules", "", "use this copy of the kernel's module `DIR`ectory (.../lib/modules/RELEASE) instead of the lab's")
 	f.vm.Add(cmd)
 	fl.IntVar(&f.smp, "smp", 0, fmt.Sprintf("number of processors (default: 1 with --vm %s, which has no more, %d with --vm %s)",
 		kernels.UML, lab.DefaultSMP(kernels.QEMU), kernels.QEMU))
@@ -128,7 +130,7 @@ func (f *guestFlags) options(cmd *cobra.Command) (lab.Options, error) {
 		return lab.Options{}, cli.Usagef("flag --timeout: %v is negative", f.timeout)
 	}
 	opt := lab.Options{
-		Kernel: f.kernel, VM: vm, SMP: f.smp, Suite: f.suite, Memory: int64(f.memory), Timeout: f.timeout, Log: cmd.ErrOrStderr(),
+		Kernel: f.kernel, VM: vm, SMP: f.smp, Suite: f.suite, Modules: f.modules, Memory: int64(f.memory), Timeout: f.timeout, Log: cmd.ErrOrStderr(),
 	}
 	for _, e := range f.env {
 		name, _, given := strings.Cut(e, "=")

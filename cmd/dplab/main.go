@@ -31,6 +31,6 @@ Kernels and suites come from Debian packages, fetched on first use from the mach
 package sources, or for other suites from the same mirror. They are kept below
 $XDG_CACHE_HOME (or ~/.cache) in dpscope/lab.`,
 	}
-	root.AddCommand(runCommand(), shellCommand(), buildCommand(), listCommand(), cleanCommand())
+	root.AddCommand(runCommand(), shellCommand(), buildCommand(), listCommand(), cleanCommand(), doctorCommand())
 	return root
 }

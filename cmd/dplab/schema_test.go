@@ -7,6 +7,7 @@ package main
 import (
 	"bytes"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,5 +41,20 @@ func TestListFollowsTheSchema(t *testing.T) {
 	}
 	if err := s.Check(b.Bytes()); err != nil {
 		t.Errorf("%v in %s", err, &b)
+	}
+}
+
+// TestDoctorFollowsTheSchema asks about whatever kernel the test runs on.
+func TestDoctorFollowsTheSchema(t *testing.T) {
+	s, err := jsonschema.Load(filepath.Join("..", "..", "docs", "schema", "dplab-doctor.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := run(t, "doctor", "-j")
+	if err := s.Check([]byte(out)); err != nil {
+		t.Errorf("%v in %s", err, out)
+	}
+	if want := strings.Contains(out, `"level":"action"`); want != (code == 1) || code > 1 || errs != "" {
+		t.Errorf("status %d, stderr %q, %s", code, errs, out)
 	}
 }

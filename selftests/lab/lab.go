@@ -82,6 +82,10 @@ type Options struct {
 	// Suite is the name of the Debian suite whose userland the guest has; empty
 	// is suites.Host, the host's own files.
 	Suite string
+	// Modules is a module directory, as /lib/modules/RELEASE of some system, for
+	// the kernel to use instead of the lab's; empty is the lab's. What the
+	// kernel loads before it sees the host's files stays the lab's.
+	Modules string
 	// Argv is the command, looked up in the guest.
 	Argv []string
 	// Dir is the working directory and the one place of the host that the
@@ -149,6 +153,10 @@ func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, 
 	if err != nil {
 		return failed, err
 	}
+	modules, err := moduleDir(opt.Modules, img)
+	if err != nil {
+		return failed, err
+	}
 	tree, holdRoot, err := holdSuite(ctx, opt.Suite, opt.Log)
 	if err != nil {
 		return failed, err
@@ -166,7 +174,7 @@ func RunImage(ctx context.Context, img build.Image, opt Options) (guest.Result, 
 		return failed, err
 	}
 	o := guest.Options{
-		Linux: img.Linux, Release: img.Release, Modules: img.Modules, Helper: helper,
+		Linux: img.Linux, Release: img.Release, Modules: modules, Helper: helper,
 		Libraries: img.Libraries, Args: kernel.Options,
 		Root: tree.Root, Argv: opt.Argv, Dir: dir,
 		Env:    Environment(os.Environ(), filepath.Dir(helper), dir, Names{img.Name, vm, cmp.Or(tree.Name, suites.Host)}, opt.Env),
