@@ -22,7 +22,8 @@ type VportConfig struct {
 	// PortNo is the wanted number; 0 takes the lowest free one.
 	PortNo uint32
 	// UpcallPIDs are the sockets that receive the port's misses; none: nobody.
-	// More than one needs a datapath with OVS_DP_F_VPORT_PIDS.
+	// More than one needs a datapath with OVS_DP_F_VPORT_PIDS, and the kernel
+	// takes no more than it can have processors (EINVAL).
 	UpcallPIDs []uint32
 	// Tunnel are the options of a VportVXLAN or VportGeneve, which want a
 	// destination port; nil for the others.
@@ -50,6 +51,9 @@ func (c *Client) AddVport(ctx context.Context, dp Datapath, cfg VportConfig) (Vp
 			return Vport{}, &nl.Error{Op: op, Object: vportObject(dp, cfg.Name), Err: err}
 		}
 	}
+	if typ == VportVXLAN || typ == VportGeneve {
+		nl.LoadIPv6(c.ns) // or the kernel may lock up
+	}
 	v, err := change(ctx, c, newVportRequest(op, uapi.OVS_VPORT_CMD_NEW, dp, cfg.Name, b), DecodeVport)
 	if err != nil {
 		ms := []meaning{
@@ -61,7 +65,7 @@ func (c *Client) AddVport(ctx context.Context, dp Datapath, cfg VportConfig) (Vp
 			ms = append(ms,
 				meaning{syscall.EEXIST, ErrPortInUse, "the device is a port of this datapath already"},
 				meaning{syscall.ENODEV, ErrNoDevice, "no such network device in this namespace"},
-				meaning{syscall.EINVAL, nil, "a loopback, non-Ethernet or datapath device cannot be a port"})
+				meaning{syscall.EINVAL, nil, "a loopback, non-Ethernet or datapath device cannot be a port, and a port has no more receivers than there can be processors"})
 		} else {
 			ms = append(ms,
 				meaning{syscall.EEXIST, ErrPortInUse, "a device of this name is there already"},
@@ -94,7 +98,8 @@ type VportChange struct {
 	// Tunnel wants a kernel that can change the options of a port. None up to
 	// Linux 7.2 can.
 	Tunnel *TunnelOptions
-	// UpcallPIDs receive the port's misses; a single 0: nobody.
+	// UpcallPIDs receive the port's misses, as in VportConfig; a single 0:
+	// nobody.
 	UpcallPIDs []uint32
 }
 
@@ -120,7 +125,7 @@ func (c *Client) SetVport(ctx context.Context, dp Datapath, name string, ch Vpor
 	v, err := change(ctx, c, newVportRequest(op, uapi.OVS_VPORT_CMD_SET, dp, name, b), DecodeVport)
 	return v, explain(err, noVport,
 		meaning{syscall.EOPNOTSUPP, ErrUnsupported, "the kernel cannot change the options of a port: delete and add it"},
-		meaning{syscall.EINVAL, nil, "a port's type cannot be changed, and several receivers want OVS_DP_F_VPORT_PIDS"})
+		meaning{syscall.EINVAL, nil, "a port's type cannot be changed, and it has no more receivers than there can be processors"})
 }
 
 // DelVport takes a port off its datapath. The device of an internal port goes

@@ -91,6 +91,9 @@ func (s session) addIf(dp ovs.Datapath, p newPort) error {
 	if err := checkName("add port", p.name); err != nil {
 		return err
 	}
+	if p.destination() != 0 { // a tunnel over UDP: see there
+		nl.LoadIPv6(nil)
+	}
 	remove := func() error { return nil }
 	if kind := p.device(); kind != "" {
 		s.debugf(s.cmd, "make %s device %s", kind, p.name)
