@@ -64,7 +64,7 @@ func (c *Client) AddVport(ctx context.Context, dp Datapath, cfg VportConfig) (Vp
 		if typ == VportNetdev {
 			ms = append(ms,
 				meaning{syscall.EEXIST, ErrPortInUse, "the device is a port of this datapath already"},
-				meaning{syscall.ENODEV, ErrNoDevice, "no such network device in this namespace"},
+				meaning{syscall.ENODEV, ErrNoDevice, "no such network device in this namespace; alternative names count only before Linux 6.10"},
 				meaning{syscall.EINVAL, nil, "a loopback, non-Ethernet or datapath device cannot be a port, and a port has no more receivers than there can be processors"})
 		} else {
 			ms = append(ms,

@@ -94,6 +94,11 @@ func (r *recorder) drain(t *testing.T) []request {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		n, from, err := unix.Recvfrom(r.fd, buf, 0)
 		if errors.Is(err, unix.EAGAIN) {
+			// A count of what did not fit since it was asked for last.
+			stats, err := unix.GetsockoptTpacketStats(r.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+			if err != nil || stats.Drops > 0 {
+				t.Fatalf("not everything was recorded: %+v, %v", stats, err)
+			}
 			return out
 		}
 		if errors.Is(err, unix.EINTR) {
@@ -103,19 +108,20 @@ func (r *recorder) drain(t *testing.T) []request {
 			t.Fatal(err)
 		}
 		ll := from.(*unix.SockaddrLinklayer)
-		out = append(out, r.requests(buf[:n], ll.Protocol<<8|ll.Protocol>>8)...)
+		out = append(out, r.requests(t, buf[:n], ll.Protocol<<8|ll.Protocol>>8)...)
 	}
 	t.Fatal("netlink never falls silent")
 	return nil
 }
 
-func (r *recorder) requests(b []byte, protocol uint16) []request {
+func (r *recorder) requests(t *testing.T, b []byte, protocol uint16) []request {
 	var out []request
 	const header = 16 // struct nlmsghdr
 	for len(b) >= header {
 		size := int(binary.NativeEndian.Uint32(b))
 		typ, flags := binary.NativeEndian.Uint16(b[4:]), binary.NativeEndian.Uint16(b[6:])
 		if size < header || size > len(b) {
+			t.Errorf("a message of %d bytes in %d", size, len(b))
 			break
 		}
 		q := request{family: fmt.Sprintf("netlink %d", protocol), command: typ, dump: flags&unix.NLM_F_DUMP == unix.NLM_F_DUMP}
@@ -152,7 +158,8 @@ func TestReadsOnlyRead(t *testing.T) {
 		{"doctor"}, {"doctor", "-j"}, {"dump-meters", "d0", "meter=1-5"}, {"meter-features", "d0"}, {"monitor", "-d", "50ms"}, {"monitor", "--flows", "-d", "50ms"},
 		{"psample-events", "-d", "50ms"}, {"show", "-j"}, {"dump-flows", "-j"}, {"dump-flows", "-m", "--no-names"}, {"dump-flows", "type=tc"},
 		{"cache-get-size", "-j"}, {"ct-get-limits", "-j"}, {"dump-conntrack", "-j"}, {"get-flow", "-j", ufid}, {"dump-dps", "-j"},
-	}, shown...)
+	}, sample(shown, 4)...)
+	seen := map[string]int{}
 	for _, words := range commands {
 		r.drain(t)
 		ours.run(t, words...)
@@ -161,9 +168,16 @@ func TestReadsOnlyRead(t *testing.T) {
 			if !q.reads() {
 				t.Errorf("%q sent %v", words, q)
 			}
+			seen[q.family]++
 		}
 		if len(requests) == 0 && words[0] != "--read-only" && !strings.Contains(strings.Join(words, " "), "filter=foo") {
 			t.Errorf("%q sent nothing at all", words)
+		}
+	}
+	t.Logf("requests of %d commands: %v", len(commands), seen)
+	for family := range reads {
+		if seen[family] == 0 {
+			t.Errorf("%s was asked for nothing", family)
 		}
 	}
 	for _, words := range [][]string{
