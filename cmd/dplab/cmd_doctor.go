@@ -23,6 +23,8 @@ dplab run -- dplab doctor). It tells for psample, act_sample and openvswitch
 which is loaded and which modprobe would load, dpscope's or the kernel's own,
 and what follows: what is lacking, why, and what to do. It only reads, and
 needs no privileges. Linux 6.11 and later need none of dpscope's modules.
+"ovs-dpctl doctor" says the same, and what else Open vSwitch's datapath and its
+tools need.
 
 Exit status: 0 if all is well; 1 if something has to be done, or doctor failed.`,
 		Example: `  dplab doctor

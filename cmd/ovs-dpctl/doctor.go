@@ -12,6 +12,7 @@ import (
 	"github.com/dpscope/dpscope/cmd/internal/cli"
 	"github.com/dpscope/dpscope/cmd/ovs-dpctl/doctor"
 	"github.com/dpscope/dpscope/cmd/ovs-dpctl/owner"
+	"github.com/dpscope/dpscope/internal/modstate"
 	"github.com/dpscope/dpscope/internal/probe"
 	"github.com/dpscope/dpscope/nl"
 	"github.com/dpscope/dpscope/nl/uapi"
@@ -28,9 +29,10 @@ func doctorCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "tell what this machine has, what is missing and what to do",
-		Long: `doctor looks at the kernel, its modules and netlink families, at the privileges of
-whoever runs it, and at the datapaths and who looks after them. It only reads:
-no module is loaded, nothing is changed.
+		Long: `doctor looks at the kernel, its modules (whose they are, too: dpscope's or the
+kernel's own) and netlink families, at the privileges of whoever runs it, and at
+the datapaths and who looks after them. It only reads: no module is loaded,
+nothing is changed.
 
 With --probe it also tries what the kernel's openvswitch can do, in a network
 namespace and a datapath made for it that are gone afterwards. That needs
@@ -87,6 +89,11 @@ func examine(ctx context.Context, ns *nl.NetNS, o *options) ([]doctor.Check, err
 		return nil, err
 	}
 	list := append([]doctor.Check{sys.Kernel()}, sys.Modules(families)...)
+	if r, err := modstate.Host(); err != nil {
+		list = append(list, doctor.Check{Area: "patches", Name: "dpscope", Status: doctor.Unknown, Detail: err.Error()})
+	} else {
+		list = doctor.Whose(list, r)
+	}
 	list = append(list, doctor.CheckFamilies(families, doctor.Loadable(list))...)
 	list = append(list, sys.Privileges()...)
 	list = append(list, sys.Settings()...)

@@ -41,7 +41,7 @@ func TestListsFollowTheirSchemas(t *testing.T) {
 	if !strings.Contains(out, `"states":{"ESTABLISHED":1}`) || !strings.Contains(out, `{"protocol":"OTHER","count":1}`) {
 		t.Errorf("got %s", out)
 	}
-	checkList(t, doctorSchema, []doctor.Check{{Area: "kernel", Name: "release", Status: doctor.Info}, {Area: "feature", Name: "x", Status: doctor.Unknown, Advice: "y"}})
+	checkList(t, doctorSchema, []doctor.Check{{Area: "kernel", Name: "release", Status: doctor.Info}, {Area: "patches", Name: "dpscope", Status: doctor.Warning}, {Area: "feature", Name: "x", Status: doctor.Unknown, Advice: "y"}})
 }
 
 func checkLine(t *testing.T, name string, v any) {

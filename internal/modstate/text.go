@@ -14,6 +14,9 @@ var words = map[Kind]string{
 	Ours: "dpscope's", Kernel: "the kernel's own", Other: "another's", Builtin: "built in", Unknown: "unknown", None: "-",
 }
 
+// Text is the kind in words.
+func (k Kind) Text() string { return words[k] }
+
 // WriteText writes a report for people.
 func (r Report) WriteText(w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "Linux %s\n\n", r.Release); err != nil {
@@ -22,7 +25,7 @@ func (r Report) WriteText(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "MODULE\tLOADED\tMODPROBE LOADS\tFILE")
 	for _, m := range r.Items {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.Name, words[m.Loaded], words[m.Installed], cmp.Or(m.File, "-"))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", m.Name, m.Loaded.Text(), m.Installed.Text(), cmp.Or(m.File, "-"))
 	}
 	if err := table.Flush(); err != nil {
 		return err

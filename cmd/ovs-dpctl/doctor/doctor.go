@@ -27,7 +27,7 @@ const (
 
 // Check is one thing that was looked at.
 type Check struct {
-	Area   string `json:"area"` // kernel, module, family, privilege, setting, daemon, datapath, feature
+	Area   string `json:"area"` // kernel, module, patches, family, privilege, setting, daemon, datapath, feature
 	Name   string `json:"name"`
 	Status Status `json:"status"`
 	Detail string `json:"detail"`
