@@ -97,7 +97,7 @@ var recordedWant = []string{
 	"port 7 i0 internal",
 	"port 7 is i0, <nil>",
 	"flow in_port(7),eth(),eth_type(0x0800),ipv4(src=10.0.0.0/255.0.0.0,proto=17),udp(dst=53) sample(sample=50.0%,actions(7)),0",
-	"flow in_port(7),eth(),eth_type(0x86dd),ipv6(proto=58),icmpv6(type=128) drop",
+	"flow in_port(7),eth(),eth_type(0x86dd),ipv6(proto=58),key32(00 00/00 00),icmpv6(type=128) drop", // extension headers, which Open vSwitch has no word for
 	"flow ufid:00000001-0002-0003-0004-000500060007,in_port(0),eth(),eth_type(0x0806),arp(op=1/0xff) trunc(14),7",
 	"meter 1: 1 bands, <nil>",
 	"absent: true true true",
