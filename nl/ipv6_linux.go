@@ -9,7 +9,9 @@ import "golang.org/x/sys/unix"
 // do when they come up: it loads the module then while it holds the lock of all
 // network devices, which the module's start wants too. Both wait for good, and
 // with them whoever next asks for a device (Linux 6.1 and 6.12 with
-// CONFIG_IPV6=m).
+// CONFIG_IPV6=m). Call it before adding a geneve or gre port of Open vSwitch's
+// own, too: their modules want ipv6, and are loaded with generic netlink's lock
+// held, which that one's start wants as well.
 //
 // Address families are the same for all network namespaces; ns only tells
 // whether there is a kernel behind it. Without IPv6 the kernel's socket fails in

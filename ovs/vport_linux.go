@@ -51,7 +51,7 @@ func (c *Client) AddVport(ctx context.Context, dp Datapath, cfg VportConfig) (Vp
 			return Vport{}, &nl.Error{Op: op, Object: vportObject(dp, cfg.Name), Err: err}
 		}
 	}
-	if typ == VportVXLAN || typ == VportGeneve {
+	if typ == VportVXLAN || typ == VportGeneve || typ == VportGRE {
 		nl.LoadIPv6(c.ns) // or the kernel may lock up
 	}
 	v, err := change(ctx, c, newVportRequest(op, uapi.OVS_VPORT_CMD_NEW, dp, cfg.Name, b), DecodeVport)

@@ -91,7 +91,7 @@ func (s session) addIf(dp ovs.Datapath, p newPort) error {
 	if err := checkName("add port", p.name); err != nil {
 		return err
 	}
-	if p.destination() != 0 { // a tunnel over UDP: see there
+	if p.typ != ovs.VportNetdev && p.typ != ovs.VportInternal { // a tunnel: see there
 		nl.LoadIPv6(nil)
 	}
 	remove := func() error { return nil }
