@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -88,15 +89,14 @@ func newCtStats() []ctStats {
 
 func countConnection(counts []ctStats, e conntrack.Entry) {
 	for i, g := range ctGroups {
-		for _, p := range g.protocols {
-			if p == e.Protocol {
-				counts[i].Count++
-				if e.TCP != nil && counts[i].States != nil {
-					counts[i].States[e.TCP.State.String()]++
-				}
-				return
-			}
+		if !slices.Contains(g.protocols, e.Protocol) {
+			continue
 		}
+		counts[i].Count++
+		if e.TCP != nil && counts[i].States != nil {
+			counts[i].States[e.TCP.State.String()]++
+		}
+		return
 	}
 	counts[len(counts)-1].Count++
 }

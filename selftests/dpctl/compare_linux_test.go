@@ -95,11 +95,11 @@ func TestShown(t *testing.T) {
 	for _, words := range sample(shown, 3) {
 		t.Run(strings.Join(words, " "), func(t *testing.T) { same(t, words...) })
 	}
-	tunnels(t, ours, theirs)
+	tunnels(t, theirs)
 }
 
 // tunnels compares what is said about tunnel ports, but for counters.
-func tunnels(t *testing.T, ours, theirs tool) {
+func tunnels(t *testing.T, theirs tool) {
 	t.Helper()
 	for _, port := range []string{"gr0,type=gre,remote_ip=1.2.3.4", "vx0,type=vxlan,remote_ip=1.2.3.4,dst_port=4790", "vx1,type=vxlan,remote_ip=1.2.3.4", "gn0,type=geneve,remote_ip=1.2.3.4"} {
 		if r := theirs.run(t, "add-if", "d0", port); r.status != 0 {

@@ -29,7 +29,7 @@ func record(t *testing.T) *recorder {
 	must(t, "ip", "link", "add", "nlmon0", "type", "nlmon")
 	t.Cleanup(func() { must(t, "ip", "link", "del", "nlmon0") })
 	must(t, "ip", "link", "set", "nlmon0", "up")
-	link := strings.SplitN(must(t, "ip", "-o", "link", "show", "nlmon0"), ":", 2)[0]
+	link, _, _ := strings.Cut(must(t, "ip", "-o", "link", "show", "nlmon0"), ":")
 	var ifindex int
 	if _, err := fmt.Sscan(link, &ifindex); err != nil {
 		t.Fatal(err)

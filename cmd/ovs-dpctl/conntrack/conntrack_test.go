@@ -113,7 +113,7 @@ func TestCriteria(t *testing.T) {
 	} {
 		t.Run(tt.words, func(t *testing.T) {
 			var c Criteria
-			for _, w := range strings.Fields(tt.words) {
+			for w := range strings.FieldsSeq(tt.words) {
 				if err := c.Parse(w); err != nil {
 					if tt.want != "error" {
 						t.Error(err)
