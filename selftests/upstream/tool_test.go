@@ -52,8 +52,7 @@ func TestOurPython(t *testing.T) {
 		{[]string{"other.py", "ovs-dpctl.py"}, "", 127},
 		{nil, "", 127},
 	} {
-		cmd := exec.Command("python3", tt.args...)
-		cmd.Path = filepath.Join(dir, "python3")
+		cmd := exec.Command(filepath.Join(dir, "python3"), tt.args...)
 		out, err := cmd.Output()
 		status := 0
 		if e, ok := errors.AsType[*exec.ExitError](err); ok {
