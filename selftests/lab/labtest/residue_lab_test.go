@@ -83,6 +83,17 @@ func TestNoResidueOfANormalRun(t *testing.T) {
 	}
 }
 
+// ended tells whether a process has given back all it held: it is gone, or only
+// its status is left.
+func ended(pid int) bool {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return true
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
+}
+
 // TestSweep kills caller and guard at the same moment: the next run removes
 // what they could not.
 func TestSweep(t *testing.T) {
@@ -99,6 +110,13 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	_ = g.Wait()
+	// A process holds its locks until it has really ended, which on a busy
+	// machine is some time after it was killed.
+	for deadline := time.Now().Add(10 * time.Second); !ended(guard); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the guard was killed and lives")
+		}
+	}
 	if status, _, errs := sh(t, nil, "true"); status != 0 {
 		t.Errorf("status %d, %s", status, errs)
 	}
